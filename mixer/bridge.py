@@ -333,11 +333,9 @@ class Bridge:
         Tick
             Reused: valid until the next call.
         """
-        roster, stages, tick = self.roster, self.stages, self.outcome
-        stages.begin(roster.rows_end, roster.rooms_end)
-        tick.keys, changed = stages.listen()
+        roster, tick = self.roster, self.outcome
+        tick.keys, changed = self.stages.run(roster.rows_end, roster.rooms_end)
         tick.tell(changed)
-        stages.mix()
         self._next_s = now_s + TICK_S
         roster.recycle()
         return tick

@@ -21,6 +21,9 @@ from mixer.rate import Rate
 Samples = NDArray[np.int16]
 Wide = NDArray[np.int32]
 
+LISTENING = 8
+"""Of the bits of `census`, those of lanes in which somebody hears begin here."""
+
 
 @kernel
 def census(parties: Parties, end: int, rooms: Rooms, rooms_end: int) -> int:
@@ -30,18 +33,19 @@ def census(parties: Parties, end: int, rooms: Rooms, rooms_end: int) -> int:
     Returns
     -------
     int
-        A bit for each lane that somebody speaks in, and, 8 bits higher, for each that somebody or a recorder hears.
+        A bit for each lane that somebody speaks in, and, from `LISTENING` on, for each that somebody or a recorder
+        hears.
     """
     lanes = 0
     for room in range(rooms_end):
         rooms[room].wanted = rooms[room].taped
-        lanes |= rooms[room].taped << 8
+        lanes |= rooms[room].taped << LISTENING
     for row in range(end):
         p = parties[row]
         if p.active or p.spoke_in >= 0:
             lanes |= 1 << p.lane
         if p.active and not p.source:
-            lanes |= 1 << p.ear_lane + 8
+            lanes |= 1 << p.ear_lane + LISTENING
             for room in (p.room, p.ear):  # it may have come from there
                 if room >= 0:
                     rooms[room].wanted |= 1 << p.ear_lane

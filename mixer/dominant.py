@@ -13,7 +13,7 @@ from mixer.kernel import kernel
 from mixer.party import NOBODY, Parties, Party, Rooms
 from mixer.struct import struct
 
-__all__ = ["FloorFinder"]
+__all__ = ["Floor", "FloorFinder", "follow"]
 
 TAKE_TICKS = round(1.0 / TICK_S)
 """A cough is over after 0.3 s, its gate is open for 0.4 s more."""
@@ -23,7 +23,8 @@ TAKE_TICKS = round(1.0 / TICK_S)
 class Floor:
     """Rows and rooms, and of each room who has its floor, who may take it, and since when that one leads it, in ticks.
 
-    `changed`: int64, shape (rooms, 2), written: who had the floor and who has it, of each room where that changes.
+    `changed`: int64, shape (rooms, 2), written: who had the floor and who has it, of each room where that changes;
+    `count`: int64, shape (1,), how many rooms were in use before.
     """
 
     parties: Parties
@@ -32,6 +33,7 @@ class Floor:
     rival: NDArray[np.int64]
     ticks: NDArray[np.int64]
     changed: NDArray[np.int64]
+    count: NDArray[np.int64]
 
 
 class FloorFinder:
@@ -46,18 +48,20 @@ class FloorFinder:
     ----------
     holder
         int64, shape (rooms,): the row that has the floor of each room, -1: nobody.
+    arrays
+        What its kernel needs.
     """
 
     def __init__(self, parties: Parties, rooms: Rooms) -> None:
         self.holder, self._changed = np.full(len(rooms), NOBODY, np.int64), np.zeros((len(rooms), 2), np.int64)
-        self._end = 0
-        self._floor = Floor(
+        self.arrays = Floor(
             parties=parties,
             rooms=rooms,
             holder=self.holder,
             rival=np.full(len(rooms), NOBODY, np.int64),
             ticks=np.zeros(len(rooms), np.int64),
             changed=self._changed,
+            count=np.zeros(1, np.int64),
         )
 
     def note(self, rooms_end: int) -> NDArray[np.int64]:
@@ -73,17 +77,20 @@ class FloorFinder:
         ndarray of int64, shape (n, 2)
             Of each room where it changed who had the floor, and who has it; -1: nobody. Valid until the next tick.
         """
-        end, self._end = max(rooms_end, self._end), rooms_end
-        return self._changed[: follow(self._floor, end)]
+        return self.changed(follow(self.arrays, rooms_end))
+
+    def changed(self, changes: int) -> NDArray[np.int64]:
+        """Give what `follow` says has changed, as `note` does."""
+        return self._changed[:changes]
 
 
 @kernel
 def follow(floor: Floor, rooms_end: int) -> int:
     """Give the floor to who has led a room for long enough, after a tick; gives in how many it has changed."""
     parties, rooms, holder, rival, ticks = floor.parties, floor.rooms, floor.holder, floor.rival, floor.ticks
-    changed = floor.changed
-    changes = 0
-    for room in range(rooms_end):
+    changed, end = floor.changed, max(rooms_end, floor.count[0])
+    changes, floor.count[0] = 0, rooms_end
+    for room in range(end):
         had = holder[room]
         if had >= 0 and not _may_hold(parties[had], room):
             holder[room] = NOBODY

@@ -44,6 +44,11 @@ class LaneArrays:
     frames: Samples
     hiss: Samples
     softened: NDArray[np.bool_]
+    silence_at: NDArray[np.int64]
+    without: NDArray[np.int32]
+    recorded: Samples
+    recorded_limits: NDArray[np.float32]
+    left_out: NDArray[np.bool_]
 
 
 class Lane:
@@ -82,6 +87,8 @@ class Lane:
         Index into `frames` of the frame of room 0.
     recorded, left_out : ndarray of int16, shape (rooms, samples); ndarray of bool, shape (rooms,)
         The frame to record of each room in which something sounds that is not to be recorded, and which these are.
+    silence_at : ndarray of int64, shape (1,)
+        Index into `frames` of that of silence.
     softened : ndarray of bool, shape (rooms,)
         The rooms whose frame holds comfort noise and nothing else.
     """
@@ -106,6 +113,7 @@ class Lane:
         self.limits, self.recorded_limits = np.ones((2, capacity), np.float32)
         self.room_for_frames: Samples = np.zeros((2 * capacity + 1, samples), np.int16)
         self.frames, self.first_room = self.room_for_frames[:1], 0
+        self.silence_at = np.zeros(1, np.int64)
 
     @cached_property
     def arrays(self) -> LaneArrays:
@@ -128,6 +136,11 @@ class Lane:
             frames=self.room_for_frames,
             hiss=self.hiss,
             softened=self.softened,
+            silence_at=self.silence_at,
+            without=self.without,
+            recorded=self.recorded,
+            recorded_limits=self.recorded_limits,
+            left_out=self.left_out,
         )
 
     @cached_property

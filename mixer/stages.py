@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mixer import desk, whisper
 from mixer.carry import Carrier
+from mixer.desk import LISTENING
 from mixer.gate import GATE, Gate, GateSettings, find_leaders, gate_record
 from mixer.hear import hear
 from mixer.kernel import kernel, records
@@ -21,6 +22,7 @@ from mixer.roster import Roster
 from mixer.struct import struct
 
 Rows = NDArray[np.int64]
+NO_ROWS: Rows = np.zeros(0, np.int64)
 
 
 @struct
@@ -97,17 +99,49 @@ def add_up(hall: StageArrays, lane: LaneArrays, end: int, rooms_end: int) -> Non
 def serve(hall: StageArrays, lane: LaneArrays, end: int, rooms_end: int, at: int, first: int) -> int:
     """Make the frames of a lane; `at`, `first` and what it gives are as of `mixer.desk.serve`."""
     parties, rooms, rate = hall.parties, hall.rooms, lane.rates[lane.number]
-    return desk.serve(
+    first = desk.serve(
         parties, end, rooms, rooms_end, rate, lane.heard, lane.leaving, lane.sums, lane.wide, lane.limits, first,
         lane.frames, lane.hiss, at, lane.softened,
+    )  # fmt: skip
+    lane.silence_at[0] = first + rooms_end
+    return first
+
+
+@kernel
+def record(hall: StageArrays, lane: LaneArrays, end: int, rooms_end: int) -> None:
+    """Make the frames of a lane that are recorded, where they are not those that are heard."""
+    desk.record(
+        hall.parties, end, hall.rooms, rooms_end, lane.rates[lane.number], lane.heard, lane.leaving, lane.sums,
+        lane.without, lane.limits, lane.recorded_limits, lane.left_out, lane.recorded,
     )  # fmt: skip
 
 
 @kernel
-def add_up_and_serve(hall: StageArrays, lane: LaneArrays, end: int, rooms_end: int, at: int, first: int) -> int:
-    """Do both, where nobody whispers and nothing is recorded."""
+def add_up_and_serve(hall: StageArrays, lane: LaneArrays, tick: int, end: int, rooms_end: int, taping: bool) -> int:
+    """Do all that, where nobody whispers; `taping`: whether anything is recorded."""
     add_up(hall, lane, end, rooms_end)
-    return serve(hall, lane, end, rooms_end, at, first)
+    if taping:
+        record(hall, lane, end, rooms_end)
+    return serve(hall, lane, end, rooms_end, tick * lane.rates[lane.number].samples, 0)
+
+
+@kernel
+def alone(
+    hall: StageArrays, lane: LaneArrays, tick: int, end: int, rooms_end: int, taping: bool
+) -> tuple[int, int, int]:
+    """Do all of a tick in one lane, where nobody whispers or dials, if all speak and hear there.
+
+    Returns
+    -------
+    lanes, changes, first
+        What `census` gives, `judge` and `serve`; `first` is -1 where other lanes have something to do: then nothing
+        was done but the census.
+    """
+    lanes, number = desk.census(hall.parties, end, hall.rooms, rooms_end), lane.number
+    if lanes != (1 | 1 << LISTENING) << number:
+        return lanes, 0, -1
+    changes = say_and_judge(hall, lane, tick, end, rooms_end, 0)
+    return lanes, changes, add_up_and_serve(hall, lane, tick, end, rooms_end, taping)
 
 
 @kernel
@@ -146,7 +180,7 @@ class Stages:
     ) -> None:
         capacity = len(parties)
         self._lanes, self._parties, self._rooms, self._roster = lanes, parties, rooms, roster
-        self._speaking, self._listening = list(lanes), list(lanes)
+        self._speaking, self._listening, self._alone = list(lanes), list(lanes), lanes[0]
         self._carriers: dict[tuple[int, int], Carrier] = {}
         self._changed, self._key = np.zeros(capacity, np.int64), np.zeros(2 * capacity, np.int64)
         gates, noisy, certain = records(len(lanes), GATE), np.zeros(capacity, np.bool_), np.zeros(capacity, np.bool_)
@@ -157,14 +191,33 @@ class Stages:
         self._ticks = self._end = self._rooms_end = 0
         self._used = -1
 
-    def begin(self, end: int, rooms_end: int) -> None:
-        """Find out which lanes have anything to do; `end` and `rooms_end`: one past the last row and room in use."""
+    def run(self, end: int, rooms_end: int) -> tuple[list[tuple[int, str]], NDArray[np.int64]]:
+        """Do a tick; `end` and `rooms_end`: one past the last row and room in use. Gives what `listen` gives."""
         self._ticks, self._end, self._rooms_end = self._ticks + 1, end, rooms_end
-        used = census(self._hall, end, rooms_end)
+        lane, roster = self._alone, self._roster
+        if roster.dialling or roster.whispers.to:
+            self._use(census(self._hall, end, rooms_end))
+        else:
+            used, changes, first = alone(self._hall, lane.arrays, self._ticks, end, rooms_end, roster.taping)
+            if first >= 0:
+                lane.serve(first, rooms_end)
+                return [], self._changed[:changes] if changes else NO_ROWS
+            self._use(used)
+        found = self.listen()
+        self.mix()
+        return found
+
+    def begin(self, end: int, rooms_end: int) -> None:
+        """Begin a tick."""
+        self._ticks, self._end, self._rooms_end = self._ticks + 1, end, rooms_end
+
+    def _use(self, used: int) -> None:
+        """Take note of which lanes have anything to do, as `census` gives it."""
         if used != self._used:
             self._used = used
             self._speaking = [lane for lane in self._lanes if used >> lane.number & 1]
-            self._listening = [lane for lane in self._lanes if used >> lane.number + 8 & 1]
+            self._listening = [lane for lane in self._lanes if used >> lane.number + LISTENING & 1]
+            self._alone = (self._listening or self._lanes)[0]
 
     def listen(self) -> tuple[list[tuple[int, str]], NDArray[np.int64]]:
         """
@@ -215,21 +268,15 @@ class Stages:
 
     def _serve(self, lane: Lane) -> None:
         """Mix a lane: whispers, private mixes, rooms, what is recorded."""
-        where, at = (self._hall, lane.arrays, self._end, self._rooms_end), self._ticks * lane.samples
-        if not (self._roster.taping or self._roster.whispers):
-            lane.serve(add_up_and_serve(*where, at, 0), self._rooms_end)
+        hall, end, rooms_end, taping = self._hall, self._end, self._rooms_end, self._roster.taping
+        if not self._roster.whispers:
+            lane.serve(add_up_and_serve(hall, lane.arrays, self._ticks, end, rooms_end, taping), rooms_end)
             return
+        where = hall, lane.arrays, end, rooms_end
         add_up(*where)
-        if self._roster.taping:
-            self._record(lane)
-        first = self._whisper(lane) if self._roster.whispers else 0
-        lane.serve(serve(*where, at, first), self._rooms_end)
-
-    def _record(self, lane: Lane) -> None:
-        """Make the frames that are recorded, where they are not those that are heard."""
-        sound, own = (lane.heard, lane.leaving, lane.sums), (lane.recorded_limits, lane.left_out, lane.recorded)
-        who = self._parties, self._end, self._rooms, self._rooms_end
-        desk.record(*who, lane.rate, *sound, lane.without, lane.limits, *own)
+        if taping:
+            record(*where)
+        lane.serve(serve(*where, self._ticks * lane.samples, self._whisper(lane)), rooms_end)
 
     def _whisper(self, lane: Lane) -> int:
         """Make the frames of those who are whispered to; gives how many."""

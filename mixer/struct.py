@@ -56,7 +56,9 @@ def _compiled(cls: type, names: tuple[str, ...]) -> type:
         return make(*(fields[name] for name in names))
 
     body = {"__module__": cls.__module__, "__doc__": cls.__doc__, "__slots__": ()}
-    proxy = type(cls.__name__, (structref.StructRefProxy,), {**body, "__new__": __new__})
+    # What a way in asks each struct for is where it is kept: the property that numba has for it is a call of Python.
+    kept = {"__new__": __new__, "_numba_type_": structref.StructRefProxy._type}
+    proxy = type(cls.__name__, (structref.StructRefProxy,), {**body, **kept})
     kind = type(f"{cls.__name__}Struct", (types.StructRef,), {**body, "preprocess_fields": preprocess_fields})
     setattr(module, kind.__name__, kind)  # kept kernels know it by this name
     structref.register(kind)

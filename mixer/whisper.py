@@ -34,13 +34,15 @@ class Whispers:
     ----------
     listeners : ndarray of intp, shape (listeners,)
         Rows that somebody may whisper to, ascending.
+    to : dict
+        Of each row that whispers the rows it whispers to.
     """
 
     def __init__(self, parties: Parties) -> None:
         self.private: NDArray[np.bool_] = parties["private"]
         self._listening: NDArray[np.bool_] = parties["listener"]
         self.listeners: Rows = NOBODY
-        self._to: dict[int, frozenset[int]] = {}
+        self.to: dict[int, frozenset[int]] = {}
         self.circle_of: Rows = NOBODY  # of each listener
         # Who belongs to which circle, a pair each.
         self.whisperer: Rows = NOBODY
@@ -49,28 +51,28 @@ class Whispers:
 
     def __bool__(self) -> bool:
         """Whether anybody whispers."""
-        return bool(self._to)
+        return bool(self.to)
 
     def set(self, row: int, listeners: Iterable[int] | None) -> None:
         """Let a row whisper to these only, perhaps to nobody, or to itself, an echo; None: it speaks to its room."""
         if listeners is None:
-            self._to.pop(row, None)
+            self.to.pop(row, None)
         else:
-            self._to[row] = frozenset(listeners)
+            self.to[row] = frozenset(listeners)
         self.private[row] = listeners is not None
         self._arrange()
 
     def forget(self, row: int) -> None:
         """Take a row out, as whisperer and as listener; who whispered to it alone now whispers to nobody."""
-        if self._to:
-            self._to = {speaker: to - {row} for speaker, to in self._to.items() if speaker != row}
+        if self.to:
+            self.to = {speaker: to - {row} for speaker, to in self.to.items() if speaker != row}
             self.private[row] = False
             self._arrange()
 
     def _arrange(self) -> None:
         """Make the arrays."""
         ears: dict[int, list[int]] = {}
-        for speaker, to in self._to.items():
+        for speaker, to in self.to.items():
             for row in to:
                 ears.setdefault(row, []).append(speaker)
         circles: dict[tuple[int, ...], int] = {}

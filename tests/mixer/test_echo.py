@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mixer.echo import OVER, REACH, SURE, EchoFinder, correlate, likeness
+from mixer.echo import OVER, REACH, SURE, EchoFinder, judge
 from mixer.kernel import COMPILED
 
 Levels = NDArray[np.float64]
@@ -125,10 +125,10 @@ def test_what_has_no_shape_is_no_echo(level: float) -> None:
 
 @pytest.mark.skipif(not COMPILED, reason="nothing is compiled")
 def test_no_number_of_rows_has_anything_compiled_in_a_tick() -> None:
-    likeness(np.zeros((1, REACH)), np.zeros((1, REACH)))
-    compiled: Any = correlate
-    kinds = list(compiled.signatures)
     finder, levels = EchoFinder(8), np.full(8, -20.0, np.float32)
+    compiled: Any = judge
+    finder.rehearse()
+    kinds = list(compiled.signatures)
     for rows in (2, 3, 7):
         for _ in range(REACH + 60):
             finder.note(levels[:rows], np.ones(rows, np.bool_), np.zeros(rows, np.int64), rows)

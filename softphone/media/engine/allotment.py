@@ -5,7 +5,7 @@ from softphone.media.contract.leg import LegSpec
 from softphone.media.engine.sources import Sources
 from softphone.media.net.portpool import PortPair, PortPool
 
-__all__ = ["Allotment"]
+__all__ = ["Allotment", "whereabouts"]
 
 
 class Allotment:
@@ -60,3 +60,8 @@ class Allotment:
         if spec.remote is None or spec.behind_nat:
             return False
         return not self._sources.taken(spec.remote, self._pool.shared_with(spec.remote.host).rtp.index)
+
+
+def whereabouts(spec: LegSpec) -> tuple[object, ...]:
+    """Give all of a spec that tells where the peer is."""
+    return spec.remote, spec.remote_rtcp, spec.rtcp_mux, spec.latch_host

@@ -29,18 +29,20 @@ class Asides:
     ----------
     left
         Datagrams that were not told, because there were too many, or nobody whom they could concern.
+    found
+        Those that wait to be told, each with the key of its sender.
     """
 
     def __init__(self, slots: Slots, legs: Legs, ports: OpenPorts) -> None:
         self.left = 0
         self._slots, self._legs, self._ports = slots, legs, ports
-        self._found: list[tuple[int, Datagram]] = []
+        self.found: list[tuple[int, Datagram]] = []
 
     def take(self, at: NDArray[np.int64], keys: NDArray[np.uint64]) -> None:
         """Take the datagrams of some slots, with what `Slots.keys` says of each."""
-        room = LOOKED_AT - len(self._found) if self._legs.asides else 0
+        room = LOOKED_AT - len(self.found) if self._legs.asides else 0
         self.left += max(0, len(at) - room)
-        self._found += [self._read(int(slot), int(key)) for slot, key in zip(at[:room], keys[:room], strict=True)]
+        self.found += [self._read(int(slot), int(key)) for slot, key in zip(at[:room], keys[:room], strict=True)]
 
     def told(self, known: Directory) -> list[Datagram]:
         """Give those that are told in this tick; when there are too many, those that media come from before others.
@@ -50,9 +52,9 @@ class Asides:
         known
             The directory of senders.
         """
-        if not self._found:
+        if not self.found:
             return []
-        found, self._found = self._found, []
+        found, self.found = self.found, []
         if len(found) > PER_TICK:
             self.left += len(found) - PER_TICK
             found.sort(key=lambda each: each[0] not in known)

@@ -21,14 +21,12 @@ class Echoes:
     """
 
     def __init__(self, bridge: Bridge, leg_of_row: Mapping[int, int]) -> None:
-        self._roster, self._leg_of_row = bridge.roster, leg_of_row
-        self._level, self._voiced, self._room = (bridge.parties[name] for name in ("level", "voiced", "room"))
-        self._finder = EchoFinder(bridge.capacity)
+        self._leg_of_row, self.finder = leg_of_row, EchoFinder(bridge.capacity)
 
-    def events(self) -> list[LegEchoing]:
-        """Take the levels of the tick that was just made; give what they tell."""
-        changed = self._finder.note(self._level, self._voiced, self._room, self._roster.rows_end)
+    def events(self, moved: int) -> list[LegEchoing]:
+        """Go on after `write_down` of the tick that was just made, which gave `moved`; give what it tells."""
+        changed = self.finder.look(moved)
         if not changed.size:
             return []
-        found = [(self._leg_of_row.get(row), bool(self._finder.echoing[row])) for row in changed.tolist()]
+        found = [(self._leg_of_row.get(row), bool(self.finder.echoing[row])) for row in changed.tolist()]
         return [LegEchoing(leg, on) for leg, on in found if leg is not None]

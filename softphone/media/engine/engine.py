@@ -194,7 +194,7 @@ class Engine:
         tick = self.plane.tick(now, clock)
         self._tape.take(tick)
         self._events += self._noticed.events(tick)
-        for leg, on_frame in list(self._apps.items()):
+        for leg, on_frame in list(self._apps.items()) if self._apps else ():
             if leg in self._rows:
                 on_frame(tick.frame_for(self._rows[leg]))
 
@@ -210,8 +210,8 @@ class Engine:
 
     def events(self) -> list[EngineEvent]:
         """Give what has happened since the last call."""
-        own = (self._tape, self._player, self._streams)
-        found = [*self._events, *self.plane.events, *(event for each in own for event in each.events())]
+        own = *self._tape.events(), *self._player.events(), *self._streams.events()
+        found = [*self._events, *self.plane.events, *own]
         self._events.clear()
         self.plane.events.clear()
         return found

@@ -21,14 +21,11 @@ class Floors:
     """
 
     def __init__(self, bridge: Bridge, leg_of_row: Mapping[int, int]) -> None:
-        self._roster, self._leg_of_row = bridge.roster, leg_of_row
-        self._finder = FloorFinder(bridge.parties, bridge.rooms)
+        self._leg_of_row, self.finder = leg_of_row, FloorFinder(bridge.parties, bridge.rooms)
 
-    def events(self) -> list[LegDominant]:
-        """Take the tick that was just made; who loses the floor is told before who takes it."""
-        changed = self._finder.note(self._roster.rooms_end)
-        if not changed.size:
-            return []
+    def events(self, changes: int) -> list[LegDominant]:
+        """Tell of so many `changes` that `follow` has found; who loses the floor is told before who takes it."""
+        changed = self.finder.changed(changes)
         rows = [told for had, has in changed.tolist() for told in ((had, False), (has, True))]
         found = [(self._leg_of_row.get(row), on) for row, on in rows]
         return [LegDominant(leg, on) for leg, on in found if leg is not None]

@@ -8,7 +8,7 @@ from mixer.bridge import Bridge
 from mixer.gate import IN_VAIN_TICKS
 from softphone.media.contract.leg import LegInVain
 
-__all__ = ["InVain"]
+__all__ = ["LOOK_TICKS", "InVain"]
 
 LOOK_TICKS = 10
 """Five times a second: nobody is told sooner than after two seconds."""
@@ -29,13 +29,9 @@ class InVain:
         self._roster, self._leg_of_row = bridge.roster, leg_of_row
         self._in_vain = bridge.parties["in_vain"]
         self._told = np.zeros(bridge.capacity, np.bool_)
-        self._ticks = 0
 
     def events(self) -> list[LegInVain]:
-        """Take the tick that was just made; who has been told is told again after a pause alone."""
-        self._ticks += 1
-        if self._ticks % LOOK_TICKS:
-            return []
+        """Look, every `LOOK_TICKS`; who has been told is told again after a pause alone."""
         talked, told = self._in_vain[: self._roster.rows_end], self._told[: self._roster.rows_end]
         told &= talked > 0
         rows = np.flatnonzero((talked >= IN_VAIN_TICKS) & ~told)

@@ -161,6 +161,8 @@ class Parcels:
     ----------
     waiting, data
         Records of dtype `PARCEL` and uint8 of shape (capacity, SLOTS, LARGEST), as `keep` writes them.
+    decoders
+        By the place of their codec in the table: those that somebody has needed.
     """
 
     def __init__(self, legs: Legs, bridge: Bridge) -> None:
@@ -180,14 +182,14 @@ class Parcels:
             silence=np.zeros(longest, np.int16),
             jobs=self._jobs,
         )
-        self._decoders: dict[int, Decoder] = {}
+        self.decoders: dict[int, Decoder] = {}
 
     def prepare(self, spec: LegSpec) -> None:
         """Have the decoders that a leg needs, before a tick does; raises MediaError where a library is not there."""
         for name in (spec.codec, *(name for _, name in spec.others)):
             codec = NUMBERS[name]
-            if FORMS[codec].form == QUEUED and codec not in self._decoders:
-                self._decoders[codec] = decoder(TABLE[codec], self._legs.capacity, TABLE[codec].rate_hz)
+            if FORMS[codec].form == QUEUED and codec not in self.decoders:
+                self.decoders[codec] = decoder(TABLE[codec], self._legs.capacity, TABLE[codec].rate_hz)
 
     def forget(self, row: int) -> None:
         """Drop what waits in a row: another leg, or another codec, is there."""
@@ -196,8 +198,6 @@ class Parcels:
 
     def decode(self, rows: NDArray[np.int64]) -> None:
         """Decode what is played in the coming tick; `rows`: int64, those with a leg."""
-        if not self._decoders:  # nobody has spoken such a codec
-            return
         count = due(rows, self._kept)
         if not count:
             return
@@ -209,7 +209,7 @@ class Parcels:
 
     def _decode(self, codec: int, which: NDArray[np.int64]) -> None:
         """Decode some packets of one codec."""
-        jobs, spoken = self._jobs[which], self._decoders[codec]
+        jobs, spoken = self._jobs[which], self.decoders[codec]
         rows, slots = jobs["row"].copy(), jobs["slot"].copy()
         if (fresh := self._legs.fresh[rows]).any():
             spoken.reset(np.unique(rows[fresh]))

@@ -14,7 +14,7 @@ from softphone.media.codecs.forms import FORMS
 from softphone.media.contract.leg import KeyPressed, LegSpec, LegStats, RtpTimeout, SrtpRefused, Unclaimed
 from softphone.media.contract.messages import Done, SendDatagram
 from softphone.media.contract.security import Srtp
-from softphone.media.engine.allotment import Allotment
+from softphone.media.engine.allotment import Allotment, whereabouts
 from softphone.media.engine.asides import Asides
 from softphone.media.engine.legs import Leg, Legs, check
 from softphone.media.engine.outcomes import EngineEvent, KeysSent
@@ -262,29 +262,41 @@ class Plane:
         clock
             What the clock shows really: the time of what came, and of reports.
         """
+        crowded = self.drains_per_tick > 1
         self.look(now, clock)
-        self._parcels.decode(self._sender.order)
-        self._relieve()
+        if self._parcels.decoders:
+            self._parcels.decode(self._sender.order)
+        if crowded:
+            self.drain()
         tick = self.bridge.tick(now)
-        self._relieve()
-        self._keys()
+        if crowded:
+            self.drain()
+        if self._keying:
+            self._keys()
         self._sender.audio(tick)
+        self._now_and_then(now, clock)
+        if crowded:
+            self.drain()
+        return tick
+
+    def _now_and_then(self, now: float, clock: float) -> None:
+        """Do what is not done in each tick."""
         if self._ticks % REPORT_TICKS == 0:
             self._report(now, clock)
         self._ticks += 1
         if self._ticks % TIMEOUT_TICKS == 0:
             self._timeouts(now)
-        self._relieve()
-        return tick
 
     def look(self, now: float, clock: float) -> None:
         """Look at all that came, without a tick; times as for :meth:`tick`."""
         self._now = now
         self.legs.frame_s = now
         self._receiver.read_clock(clock)
-        self._take(len(self._pool.ports))
-        self._receiver.process(now)
-        self.events += self._asides.told(self._receiver.sources.directory)
+        if not self._receiver.take(self._pool.ports, now):
+            self._take(len(self._pool.ports))
+            self._receiver.process(now)
+        if self._asides.found:
+            self.events += self._asides.told(self._receiver.sources.directory)
 
     def skip(self, ticks: int) -> None:
         """Leave out ticks after a stall, before the next one: outgoing timestamps go on, what has piled up is old."""
@@ -385,8 +397,3 @@ class Plane:
 
     def _on_report(self, row: int, datagram: bytes, arrival: float) -> None:
         self._receiver.invalid += not self._reports.receive(row, datagram, arrival)
-
-
-def whereabouts(spec: LegSpec) -> tuple[object, ...]:
-    """Give all of a spec that tells where the peer is."""
-    return spec.remote, spec.remote_rtcp, spec.rtcp_mux, spec.latch_host

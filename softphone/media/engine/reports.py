@@ -31,6 +31,7 @@ MOST, TIMES_PER_ROUND = 16, 40
 # The name in each report: random (RFC 7022 section 4.2).
 CNAME_BYTES = 12
 NOT_TOLD = -1
+NO_ROWS: Rows = np.zeros(0, np.intp)
 
 
 class Reports:
@@ -68,6 +69,7 @@ class Reports:
         # Of the peer's last report: whose it was, its time by the peer's clock (compact, 0: none came), when it came.
         self._last_sr_of = np.full(legs.capacity, NOBODY, np.int64)
         self._last_sr, self._last_sr_at = np.zeros(legs.capacity, np.uint32), np.zeros(legs.capacity)
+        self._next_s = np.inf  # nothing is due before
         self._rtt_s = np.full(legs.capacity, np.nan)
         self._remote_fraction = np.full(legs.capacity, NOT_TOLD)
 
@@ -79,7 +81,12 @@ class Reports:
         # A name for each call, so that nobody can tell which are one server's, or one worker's (RFC 7022 section 4.2).
         self._names[row] = rtcp.cname_item(secrets.token_hex(CNAME_BYTES))
         self._rtt_s[row], self._remote_fraction[row] = np.nan, NOT_TOLD
-        self._legs.due_s[row] = now + INTERVAL_S / 2 * self._random.uniform(0.5, 1.5)
+        self.due_at(row, now + INTERVAL_S / 2 * self._random.uniform(0.5, 1.5))
+
+    def due_at(self, row: int, at_s: float) -> None:
+        """Let the next report on `row` be due at a time."""
+        self._legs.due_s[row] = at_s
+        self._next_s = min(self._next_s, at_s)
 
     def rtt_s(self, row: int) -> float | None:
         """Give the round-trip time of a leg; None: the peer has not reported on us."""
@@ -99,13 +106,14 @@ class Reports:
             intp, shape (n,), in the order of the ports that they report from; those whose peer is not known yet are
             left out.
         """
-        legs = self._legs
-        rows = np.flatnonzero(legs.due_s[: self._bridge.roster.rows_end] <= now)
-        if not rows.size:
-            return rows
+        if now < self._next_s:
+            return NO_ROWS
+        legs, due_s = self._legs, self._legs.due_s[: self._bridge.roster.rows_end]
+        rows = np.flatnonzero(due_s <= now)
         if len(rows) > self._most:
             rows = rows[np.argsort(legs.due_s[rows], kind="stable")[: self._most]]
         legs.due_s[rows] = now + INTERVAL_S * self._random.uniform(0.5, 1.5, len(rows))
+        self._next_s = due_s.min(initial=np.inf)
         rows = rows[legs.reports_to[rows]]
         rows = rows[legs.affords(rows, self.letters.data.shape[1])]
         return rows[np.argsort(legs.report_port[rows], kind="stable")]

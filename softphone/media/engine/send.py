@@ -1,28 +1,25 @@
 """From the bridge to datagrams: each frame is encoded once per codec, and all who hear it point at the same bytes."""
 
 from collections.abc import Callable
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mixer.frame import TICK_S
-from mixer.kernel import kernel, records
+from mixer.kernel import records
 from mixer.lane import Lane
-from mixer.struct import struct
 from mixer.tick import Tick
 from softphone.codec import TABLE
-from softphone.media.codecs.forms import ENCODE, FORMS, LAW, NUMBERS, QUEUED, Form, Forms, ticks_of
-from softphone.media.codecs.g711 import compress
-from softphone.media.codecs.l16 import write as write_linear
-from softphone.media.codecs.opus import DTX_SIZE
+from softphone.media.codecs.forms import ENCODE, FORMS, NUMBERS, QUEUED
 from softphone.media.contract.leg import LegSpec
-from softphone.media.engine.bundle import PACKED, ROOM, add, fits, pack
-from softphone.media.engine.legs import Columns, Legs
+from softphone.media.engine.bundle import ROOM
+from softphone.media.engine.legs import Legs
 from softphone.media.engine.opus_streams import OpusStreams
-from softphone.media.engine.plan import PLAN, Plan, address, enter, pass_time
+from softphone.media.engine.outgoing import STRING_TICKS, Outgoing, finish, make, make_and_post
+from softphone.media.engine.plan import PLAN, Plan, pass_time
 from softphone.media.engine.secrecy import Envelopes
-from softphone.media.engine.streams import Streams, is_sent
+from softphone.media.engine.streams import Streams
 from softphone.media.net.batch import OpenPorts
 from softphone.media.net.port import Patience
 from softphone.media.net.slots import Letters, SendBuffer
@@ -31,202 +28,11 @@ from softphone.media.rtp.keys import EventPacket
 
 __all__ = ["Sender"]
 
-# What a leg's packets are put together from, where they are not a tick long: every packet length fits in it wholly.
-STRING_TICKS = 6
 # Packets of a tick that a leg is sent at most: those of 10 ms.
 MOST = 2
 # Codecs whose listeners are not all sent the same, by their encoding.
 TUNED = {"OPUS": OpusStreams}
 T = TypeVar("T", bound=np.generic)
-Frames: TypeAlias = tuple[NDArray[np.int16], ...]
-"""The frames of each lane."""
-Payloads: TypeAlias = tuple[NDArray[np.uint8], ...]
-"""The payloads in each codec."""
-
-
-@struct
-class Outgoing:
-    """What datagrams are made with, and what they become.
-
-    legs, forms, tables
-        Of each row; of each codec; `softphone.media.codecs.forms.ENCODE`.
-    frames, silence
-        Of each lane: int16, shape (frames, samples); int64, shape (lanes,): the frame that is silence.
-    payloads, payloads_at, sizes
-        Of each codec: uint8, shape (payloads, bytes), a payload for each frame, or, where encoders have made them
-        before (`streams`), for each stream; its address; int64, shape (payloads,), the bytes of each.
-    coded
-        int64, shape (codecs, frames): the tick in which each was last encoded.
-    strings
-        uint8, shape (capacity, bytes): what waits to fill a packet.
-    plan
-        Records of dtype `PLAN`, written.
-    headers, addresses, base, length, ports
-        As of `plan.address`.
-    """
-
-    legs: Columns
-    forms: Forms
-    tables: NDArray[np.uint8]
-    frames: Frames
-    silence: NDArray[np.int64]
-    payloads: Payloads
-    payloads_at: NDArray[np.int64]
-    sizes: tuple[NDArray[np.int64], ...]
-    coded: NDArray[np.int64]
-    strings: NDArray[np.uint8]
-    plan: Plan
-    headers: NDArray[np.uint8]
-    addresses: NDArray[np.uint8]
-    base: NDArray[np.uint64]
-    length: NDArray[np.uint64]
-    ports: NDArray[np.int64]
-
-
-@kernel
-def make(
-    order: NDArray[np.int64], frame_of_row: NDArray[np.int64], tick: int, strings_at: int, out: Outgoing
-) -> int:  # fmt: skip
-    """Make the datagrams of a tick: what is heard, encoded once per codec, or silence for who is answered.
-
-    Parameters
-    ----------
-    order
-        int64, the rows with a leg, sorted by the port that they send from.
-    frame_of_row
-        The frame of each row in its lane, -1: it hears nothing.
-    tick
-        This one, as of `coded`.
-    strings_at
-        Where `strings` lie in memory.
-    out
-        What they are made with, and what they become.
-
-    Returns
-    -------
-    int
-        How many datagrams are to be sent.
-    """
-    legs, forms, tables, frames, silence = out.legs, out.forms, out.tables, out.frames, out.silence
-    payloads, payloads_at, sizes, coded = out.payloads, out.payloads_at, out.sizes, out.coded
-    strings, plan = out.strings, out.plan
-    n = 0
-    for row in order:
-        leg, form, frame = legs[row], forms[legs[row].codec], frame_of_row[row]
-        sent = is_sent(leg, frame)
-        if leg.strung > 0 and not sent:
-            n += _rest(leg, form, row, strings[row], strings_at + row * strings.shape[1], plan[n])
-        leg.marker |= leg.sending != sent  # who hears nothing now begins a talk spurt later (RFC 3551 section 4.1)
-        if not sent:
-            continue
-        leg.credit -= leg.price
-        codec, size = leg.codec, form.bytes if form.form != QUEUED else sizes[leg.codec][leg.place]
-        if form.form != QUEUED:
-            leg.place = frame if frame >= 0 else silence[form.lane]
-            _encode(leg, form, frames[form.lane][leg.place], tables, payloads[codec], coded[codec], tick)
-        string_at = strings_at + row * strings.shape[1]
-        if leg.packet == 0:
-            at = payloads_at[codec] + leg.place * payloads[codec].shape[1]
-            n += _whole(leg, plan[n], row, at, size)
-        elif form.bytes == 0:
-            n += _bundle(leg, form, row, payloads[codec][leg.place], size, strings[row], string_at, plan[n:])
-        else:
-            n += _string(leg, form, row, payloads[codec][leg.place], strings[row], string_at, plan[n:])
-    pass_time(order, legs, 1)
-    address(plan, n, legs, out.headers, out.addresses, out.base, out.length, out.ports)
-    return n
-
-
-@kernel
-def _encode(
-    leg: Columns, form: Form, frame: NDArray[np.int16], tables: NDArray[np.uint8], payloads: NDArray[np.uint8],
-    coded: NDArray[np.int64], tick: int,
-) -> None:  # fmt: skip
-    """Encode a frame in a codec without memory, unless it is done."""
-    if coded[leg.place] == tick:
-        return
-    coded[leg.place] = tick
-    if form.form == LAW:
-        compress(tables[form.law], frame, form.samples, payloads[leg.place])
-    else:
-        write_linear(frame, form.samples, payloads[leg.place])
-
-
-@kernel
-def _whole(leg: Columns, plan: Plan, row: int, at: int, length: int) -> int:
-    """Plan a payload as it is; so short a one says that nobody speaks, and is left out (RFC 7587 section 3.1.3)."""
-    if length <= DTX_SIZE:
-        leg.marker = True
-        return 0
-    enter(leg, plan, row, at, length, np.int64(leg.timestamp))
-    return 1
-
-
-@kernel
-def _string(
-    leg: Columns, form: Form, row: int, payload: NDArray[np.uint8], string: NDArray[np.uint8], at: int, plan: Plan
-) -> int:
-    """Put a tick into what waits to fill a packet, and plan those that are full; gives how many."""
-    first = leg.strung // leg.packet
-    for j in range(np.uint64(0), np.uint64(form.bytes)):
-        string[np.uint64(leg.strung) + j] = payload[j]
-    end = leg.strung + form.bytes
-    for k in range(first, end // leg.packet):
-        start = k * leg.packet
-        begun = np.int64(leg.timestamp) + ticks_of(form, start - leg.strung)
-        enter(leg, plan[k - first], row, at + start, leg.packet, begun)
-    packets = end // leg.packet - first
-    leg.strung = end if end < STRING_TICKS * form.bytes else 0
-    return packets
-
-
-@kernel
-def _bundle(
-    leg: Columns, form: Form, row: int, payload: NDArray[np.uint8], size: int, string: NDArray[np.uint8], at: int,
-    plan: Plan,
-) -> int:  # fmt: skip
-    """Put a frame of any size into what waits to fill a packet, and plan what is full; gives how many packets."""
-    n = 0
-    if size > 0 and not fits(string, leg.strung, payload):
-        n += _rest(leg, form, row, string, at, plan[0])
-    if size > 0:
-        add(string, leg.strung, payload, size)
-        leg.strung += 1
-    if leg.strung == leg.packet:
-        _plan_bundle(leg, row, string, at, plan[n], np.int64(leg.timestamp) - (leg.strung - 1) * form.ticks)
-        n += 1
-    return n
-
-
-@kernel
-def _plan_bundle(leg: Columns, row: int, string: NDArray[np.uint8], at: int, plan: Plan, timestamp: int) -> None:
-    """Plan the packet of the frames that wait."""
-    enter(leg, plan, row, at + PACKED, pack(string, leg.strung), timestamp)
-    leg.strung = 0
-
-
-@kernel
-def finish(rows: NDArray[np.int64], strings_at: int, out: Outgoing) -> int:
-    """Make datagrams of what there is of the packets of some legs, as short as they are; gives how many that is."""
-    legs, forms, strings, plan = out.legs, out.forms, out.strings, out.plan
-    n = 0
-    for row in rows:
-        n += _rest(legs[row], forms[legs[row].codec], row, strings[row], strings_at + row * strings.shape[1], plan[n])
-    address(plan, n, legs, out.headers, out.addresses, out.base, out.length, out.ports)
-    return n
-
-
-@kernel
-def _rest(leg: Columns, form: Form, row: int, string: NDArray[np.uint8], string_at: int, plan: Plan) -> int:
-    """Plan what waits, as short as it is, before the frame that is due."""
-    if form.bytes == 0 and leg.strung > 0:
-        _plan_bundle(leg, row, string, string_at, plan, np.int64(leg.timestamp) - leg.strung * form.ticks)
-        return 1
-    left = leg.strung % leg.packet if leg.packet > 0 else 0
-    if left > 0:
-        enter(leg, plan, row, string_at + leg.strung - left, left, np.int64(leg.timestamp) - ticks_of(form, left))
-    leg.strung = 0
-    return int(left > 0)
 
 
 class Sender:
@@ -256,7 +62,7 @@ class Sender:
         self._payloads_at = np.array([each.ctypes.data for each in self._payloads])
         self._sizes = tuple(np.zeros(0, np.int64) for _ in FORMS)
         self._strings_at, self._ticks = self._strings.ctypes.data, 0
-        self._coded, self._silence = np.zeros((len(FORMS), count), np.int64), np.zeros(len(lanes), np.int64)
+        self._coded = np.zeros((len(FORMS), count), np.int64)
         self._outgoing = self._laid_out()
         self._streams: dict[int, Streams] = {}
         self._order, self._ordered = np.zeros(0, np.int64), -1
@@ -272,7 +78,7 @@ class Sender:
             forms=FORMS,
             tables=ENCODE,
             frames=tuple(lane.room_for_frames for lane in self._lanes),
-            silence=self._silence,
+            silence=tuple(lane.silence_at for lane in self._lanes),
             payloads=self._payloads,
             payloads_at=self._payloads_at,
             sizes=self._sizes,
@@ -313,18 +119,31 @@ class Sender:
     def audio(self, tick: Tick) -> None:
         """Encode and send the frames of a tick, which is over for all legs then."""
         self._patience.renew()
-        self._send(self.make(tick))
+        if self._ports.batches and not len(self._legs.vault):
+            self._post(tick)
+        else:
+            self._send(self.make(tick))
         self._legs.frame_s += TICK_S
+
+    def _post(self, tick: Tick) -> None:
+        """Make the datagrams of a tick and send them, in one where all can be sent at once and none is to be sealed."""
+        to = self._ports.fds, self._outbox.header_at
+        count, at, sent = make_and_post(*self._begin(tick), self._strings_at, self._outgoing, *to)
+        if at < count:
+            sent += self._ports.send(self._outbox, self._port_of[:count], self._patience, self._between, at)
+        self.unsent += count - sent
 
     def make(self, tick: Tick) -> int:
         """Encode the frames of a tick, and make the datagrams that take them; gives how many."""
+        return make(*self._begin(tick), self._strings_at, self._outgoing)
+
+    def _begin(self, tick: Tick) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+        """Encode what is no work of `make`; gives the rows to send to, the frame of each, the number of the tick."""
         order = self.order
         self._ticks += 1
         for codec, streams in self._streams.items():
             streams.encode(order, tick.frame_of_row, self._lanes[FORMS[codec].lane])
-        for lane in self._lanes:
-            self._silence[lane.number] = len(lane.frames) - 1
-        return make(order, tick.frame_of_row, self._ticks, self._strings_at, self._outgoing)
+        return order, tick.frame_of_row, self._ticks
 
     def finish(self, rows: NDArray[np.int64]) -> None:
         """Send what there is of the packets of some legs, which are sent no more of this sound."""

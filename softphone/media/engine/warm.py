@@ -13,14 +13,13 @@ import numpy as np
 
 from mixer import kernel
 from mixer.bridge import Bridge
-from mixer.echo import REACH, likeness
+from mixer.echo import EchoFinder
 from softphone.codec import TABLE, Codec
 from softphone.errors import MediaError
 from softphone.media.contract.leg import LegSpec, MediaAddress
 from softphone.media.contract.security import Srtp
-from softphone.media.engine.echoes import Echoes
-from softphone.media.engine.floors import Floors
 from softphone.media.engine.legs import Leg, Legs
+from softphone.media.engine.noticed import Noticed
 from softphone.media.engine.parcels import Parcels
 from softphone.media.engine.receive import Receiver
 from softphone.media.engine.send import Sender
@@ -111,6 +110,7 @@ class _Rehearsal:
         filled(slots, 1, NO_PORT.index)
         places(slots.words, slots.local, np.zeros(1, np.int64))
         self._receiver.process(0.0)
+        self._receiver.take(OpenPorts(), 0.0)
         self._receiver.sources.dismiss(self._row, 0.0)
 
     def _push(self) -> None:
@@ -131,6 +131,7 @@ class _Rehearsal:
         self._bridge.stages.begin(self._bridge.roster.rows_end, self._bridge.roster.rooms_end)
 
     def _send(self) -> None:
+        self._sender.audio(self._bridge.outcome)
         self._sender.make(self._bridge.outcome)
         self._sender.make_rest(np.array([self._row]))
         self._sender.seal(1)
@@ -154,15 +155,17 @@ class _Rehearsal:
     def _others(self) -> None:
         """Do what is not done in each tick."""
         rehearse()
-        alone = Bridge(1)  # no keys, no whispers, no recording
-        alone.tick(0.0)
-        alone.add_party(alone.roster.add_room())
-        alone.tick(0.0)
+        self._bridge.tick(0.0)
+        plain = Bridge(2)  # no keys, no whispers, no recording
+        plain.tick(0.0)
+        plain.add_party(room := plain.roster.add_room())
+        plain.tick(0.0)
+        plain.add_party(room, rate_hz=16_000)
+        plain.tick(0.0)
         Directory().lookup(np.zeros(1, np.uint64))
         self._bridge.counters(self._row)
-        Echoes(self._bridge, {}).events()
-        Floors(self._bridge, {}).events()
-        likeness(np.zeros((1, REACH)), np.zeros((1, REACH)))
+        Noticed(self._bridge, {}, gate=True).events(self._bridge.outcome)
+        EchoFinder(2).rehearse()
 
     def _code(self) -> None:
         """Decode and encode in codecs that remember."""

@@ -30,7 +30,7 @@ from softphone.media.net.slots import (
 )
 from softphone.media.net.system import has_batches, last_error, poll, recvmmsg, sendmmsg
 
-__all__ = ["BatchPort", "OpenPorts", "Port", "rehearse"]
+__all__ = ["CHUNK", "BatchPort", "OpenPorts", "Polled", "Port", "gather", "post", "rehearse"]
 
 SO_TIMESTAMPNS = 35
 # UIO_MAXIOV of Linux: recvmmsg and sendmmsg look at no more messages than this in a call
@@ -252,15 +252,17 @@ class OpenPorts:
     ----------
     by_index
         Each, by the number that its datagrams carry.
+    batches
+        Whether all can be handed to `gather` and `post`: those need `polled`, which lies at `polled_at`, and `fds`.
     """
 
     def __init__(self) -> None:
         self.by_index: dict[int, UdpPort] = {}
-        self._batches = True
+        self.batches = has_batches()
         self._ports, self._locals = records(ROOM, POLLFD), np.zeros(ROOM, np.int64)
-        self._ports_at, self._polled = self._ports.ctypes.data, Polled(ports=self._ports, locals=self._locals)
+        self.polled_at, self.polled = self._ports.ctypes.data, Polled(ports=self._ports, locals=self._locals)
         self._place: dict[int, int] = {}
-        self._fds = np.full(ROOM, -1, np.int64)
+        self.fds = np.full(ROOM, -1, np.int64)
 
     def __len__(self) -> int:
         return len(self.by_index)
@@ -270,13 +272,13 @@ class OpenPorts:
         at = len(self)
         self.by_index[port.index], self._place[port.index] = port, at
         if not isinstance(port, BatchPort):
-            self._batches = False
-        if self._batches:
+            self.batches = False
+        if self.batches:
             if at == len(self._ports):
                 self._grow()
-            self._fds = _with_room(self._fds, port.index)
+            self.fds = _with_room(self.fds, port.index)
             self._ports[at], self._locals[at] = (port.fileno(), POLLIN, 0), port.index
-            self._fds[port.index] = port.fileno()
+            self.fds[port.index] = port.fileno()
 
     def _grow(self) -> None:
         """Have room for another port."""
@@ -284,26 +286,26 @@ class OpenPorts:
             _with_room(self._ports, len(self._ports)),
             _with_room(self._locals, len(self._locals)),
         )
-        self._ports_at, self._polled = self._ports.ctypes.data, Polled(ports=self._ports, locals=self._locals)
+        self.polled_at, self.polled = self._ports.ctypes.data, Polled(ports=self._ports, locals=self._locals)
 
     def remove(self, port: UdpPort) -> None:
         """Leave out a port; the last one takes its place."""
         at, last = self._place.pop(port.index), len(self) - 1
         del self.by_index[port.index]
-        if self._batches:
+        if self.batches:
             self._ports[at], self._locals[at] = self._ports[last], self._locals[last]
             if at != last:
                 self._place[int(self._locals[at])] = at
 
     def receive(self, slots: Slots, start: int, stop: int) -> int:
         """Append what has come on ports `start` to `stop`, as far as it fits: that at which it did not, else `stop`."""
-        if not self._batches:
+        if not self.batches:
             for at, port in enumerate(list(self.by_index.values())[start:stop], start):
                 port.receive(slots)
                 if not slots.free:
                     return at
             return stop
-        which = self._polled, start, stop, self._ports_at
+        which = self.polled, start, stop, self.polled_at
         stopped, slots.used = gather(*which, slots.used, time.time_ns(), slots.header_at, slots.arriving, SECRET)
         return stopped
 
@@ -313,8 +315,9 @@ class OpenPorts:
         ports: NDArray[np.int64],
         patience: Patience,
         between: Callable[[], None],
+        start: int = 0,
     ) -> int:
-        """Send the first datagrams of `outbox`; give the number that went out.
+        """Send datagrams of `outbox`; give the number that went out.
 
         Parameters
         ----------
@@ -326,14 +329,16 @@ class OpenPorts:
             What is left of it for full buffers.
         between
             Called between chunks of datagrams.
+        start
+            The first of them that is to be sent: those before have been tried.
         """
-        at = sent = 0
+        at, sent = start, 0
         while at < len(ports):
+            if at:
+                between()
             stop = min(len(ports), at + CHUNK)
             sent += self._send(outbox, ports, at, stop, patience)
             at = stop
-            if at < len(ports):
-                between()
         return sent
 
     def _send(
@@ -341,9 +346,9 @@ class OpenPorts:
     ) -> int:
         """Send a chunk."""
         sent, patient = 0, True
-        while at < stop and self._batches:
-            at, n = post(self._fds, ports, outbox.header_at, at, stop, patient)
-            sent, patient = sent + n, at == stop or patience.wait(int(self._fds[ports[at]]))
+        while at < stop and self.batches:
+            at, n = post(self.fds, ports, outbox.header_at, at, stop, patient)
+            sent, patient = sent + n, at == stop or patience.wait(int(self.fds[ports[at]]))
         while at < stop:
             end = at + int(np.searchsorted(ports[at:stop], ports[at], side="right"))
             sent += self.by_index[int(ports[at])].send(outbox, at, end, patience)

@@ -108,6 +108,8 @@ class Worker:
 
     def _serve(self) -> None:
         """Carry out requests, as many as fit beside the ticks."""
+        if not self._requests:
+            return
         until = max(self._pacer.deadline or 0.0, time.monotonic() + LATE_SERVE_S)
         for _ in range(min(REQUESTS_AT_ONCE, len(self._requests))):
             now = time.monotonic()
@@ -121,13 +123,13 @@ class Worker:
 
     def _work(self) -> None:
         """Do the tick if it is due, else drain; pass events on."""
+        began = time.monotonic()
         if not self._engine.active:
             self._pacer.stop()
         else:
-            self._pacer.start(time.monotonic())
+            self._pacer.start(began)
         deadline = self._pacer.deadline
         if deadline is not None:
-            began = time.monotonic()
             if began < deadline:
                 self._engine.drain()
             else:

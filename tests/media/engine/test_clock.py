@@ -63,7 +63,7 @@ def test_a_stall_that_is_made_up_for_costs_no_sound(driver: Driver, peers: list[
 def test_a_report_tells_the_time_of_its_timestamp(driver: Driver, peers: list[Peer]) -> None:
     driver.open(peers[0], driver.room())
     driver.tick(REPORT_TICKS)
-    driver.engine.plane.legs.due_s[0] = driver.now
+    driver.engine.plane._reports.due_at(0, driver.now)
     driver.tick(late_s=0.013)
     last = fields(peers[0].heard()[-1])
     (report, _) = rtcp.parse(peers[0].reports()[-1])
@@ -102,7 +102,7 @@ def test_round_trip_time_counts_what_was_on_the_way(driver: Driver, peers: list[
     peer = peers[0]
     info = driver.open(peer, driver.room())
     driver.tick(REPORT_TICKS)
-    driver.engine.plane.legs.due_s[0] = driver.now
+    driver.engine.plane._reports.due_at(0, driver.now)
     driver.tick(late_s=0.007)
     (report, _) = rtcp.parse(peer.reports()[-1])
     assert isinstance(report, rtcp.Report) and report.sender is not None
@@ -121,7 +121,9 @@ def test_reports_of_all_go_out_when_more_are_due_than_a_tick_can_build() -> None
     bridge = Bridge(legs.capacity)
     reports = Reports(legs, bridge, 0.0)
     bridge.roster.rows_end = legs.capacity  # all are in use
-    legs.due_s[:], legs.reports_to[:] = 0.0, True
+    legs.reports_to[:] = True
+    for row in range(legs.capacity):
+        reports.due_at(row, 0.0)
     told = Counter(int(row) for k in range(150) for row in reports.due(0.1 * k))  # 15 s
     assert len(told) == 4096
     assert max(len(reports.due(100.0 + k)) for k in range(3)) <= 102

@@ -10,7 +10,7 @@ from tests.media.peer import SILENCE, Driver, Peer, stats
 def told(driver: Driver, peer: Peer, row: int = 0) -> rtcp.Report:
     """Let a report go out, and read it."""
     peer.reports()
-    driver.engine.plane.legs.due_s[row] = driver.now
+    driver.engine.plane._reports.due_at(row, driver.now)
     driver.tick(REPORT_TICKS)
     (datagram,) = peer.reports()
     report, _ = rtcp.parse(datagram)
@@ -85,7 +85,7 @@ def test_calls_do_not_share_a_name(driver: Driver, peers: list[Peer]) -> None:
         driver.tick(REPORT_TICKS)
     for row, peer in enumerate(peers[:2]):
         peer.reports()
-        driver.engine.plane.legs.due_s[row] = driver.now
+        driver.engine.plane._reports.due_at(row, driver.now)
         driver.tick(REPORT_TICKS)
         _, description = rtcp.parse(peer.reports()[-1])
         assert isinstance(description, rtcp.SourceDescription) and len(description.cname) == 24
