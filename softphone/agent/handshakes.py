@@ -8,7 +8,7 @@ from softphone.media.rtp.dtls import Identity
 from softphone.media.workers.handshakes import DtlsMedia
 from softphone.media.workers.local import LocalMedia
 
-__all__ = ["DtlsMedia", "handshakes", "identity"]
+__all__ = ["handshakes", "identity"]
 
 
 @cache

@@ -18,8 +18,8 @@ from softphone.media.workers.local import AppLeg
 from softphone.tasks import Tasks
 
 if TYPE_CHECKING:
-    from softphone.agent.handshakes import DtlsMedia
     from softphone.agent.webrtc import WebrtcCall
+    from softphone.media.workers.handshakes import DtlsMedia
 
 __all__ = ["CallMedia"]
 
@@ -89,7 +89,8 @@ class CallMedia:
         inner = self._handshakes or self._media
         if self._terms.webrtc is None:
             return inner
-        from softphone.agent.webrtc import WebrtcCall, identity  # loads ICE, which few calls go by
+        from softphone.agent.handshakes import identity  # these load DTLS and ICE, which few calls go by
+        from softphone.agent.webrtc import WebrtcCall
 
         self._webrtc = WebrtcCall(inner, self._planes.host, identity(), self._terms.webrtc, self._tasks)
         return self._webrtc

@@ -22,7 +22,7 @@ from softphone.sip.driver import TransportMaker
 from softphone.sip.transport.sockets import SocketTransport
 
 if TYPE_CHECKING:
-    from softphone.agent.handshakes import DtlsMedia
+    from softphone.media.workers.handshakes import DtlsMedia
 
 __all__ = ["NETWORK", "Network", "Planes", "SYSTEM", "Seated", "SharedPlane"]
 

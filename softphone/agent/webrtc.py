@@ -16,7 +16,6 @@ from typing import TypeVar, cast
 import msgspec
 
 from softphone import sdp
-from softphone.agent.handshakes import identity
 from softphone.agent.ice_path import IcePath
 from softphone.agent.terms import IceServers
 from softphone.errors import MediaError
@@ -28,7 +27,7 @@ from softphone.media.workers.client import Media
 from softphone.srtp import BEFORE_DTLS
 from softphone.tasks import Tasks
 
-__all__ = ["WebrtcCall", "identity"]
+__all__ = ["WebrtcCall"]
 
 R = TypeVar("R")
 

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from mixer.frame import TICK_S
 from softphone.load.media.doors import Doors
-from softphone.load.media.plane import STEPS, LoadPlane
+from softphone.load.media.plane import LoadPlane
+from softphone.load.media.speakers import STEPS
 from softphone.load.report import Health
 from softphone.load.truth import WINDOW_S
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from mixer.frame import TICK_S
 from softphone.errors import MediaError
-from softphone.load.media.plane import STEPS, LoadPlane
+from softphone.load.media.plane import LoadPlane
+from softphone.load.media.speakers import STEPS
 
 __all__ = ["Pace"]
 

@@ -59,7 +59,8 @@ def run_share(share: bytes, meeting: Meeting) -> bytes:
 def warm(codec: str) -> None:
     """Have all compiled and kept that a run needs, here; raises MediaError where there is no port."""
     from softphone.load.media.doors import open_doors
-    from softphone.load.media.plane import STEPS, LoadPlane
+    from softphone.load.media.plane import LoadPlane
+    from softphone.load.media.speakers import STEPS
 
     doors = open_doors("127.0.0.1", STEPS)
     try:

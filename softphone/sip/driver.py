@@ -15,7 +15,8 @@ from softphone.sip.message.message import Headers, Request, Response, response
 from softphone.sip.trace import Trace
 from softphone.sip.transaction import events
 from softphone.sip.transaction.events import TransactionUser
-from softphone.sip.transaction.layer import Timers, TransactionLayer
+from softphone.sip.transaction.layer import TransactionLayer
+from softphone.sip.transaction.machine import Timers
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop, Send
 from softphone.sip.transport.listener import Listeners

@@ -10,8 +10,9 @@ import msgspec
 import pytest
 
 from softphone import Agent, Call, CallRefused, IceServers, MediaError
+from softphone.agent.handshakes import identity
 from softphone.agent.ice_path import IcePath
-from softphone.agent.webrtc import WebrtcCall, identity
+from softphone.agent.webrtc import WebrtcCall
 from softphone.media.contract.leg import LegSpec, RtpTimeout
 from softphone.media.contract.messages import CloseLeg, UpdateLeg
 from softphone.media.contract.security import Ice, Srtp

@@ -13,7 +13,8 @@ from mixer import g711
 from softphone.load.faults import Fault
 from softphone.load.listening import Listening
 from softphone.load.media.doors import Arrivals
-from softphone.load.media.plane import STEPS, LoadPlane
+from softphone.load.media.plane import LoadPlane
+from softphone.load.media.speakers import STEPS
 from softphone.media.net.port import Patience
 from softphone.media.net.slots import Letters, SendBuffer
 

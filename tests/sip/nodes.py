@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 
+from softphone.sip.transport.connection import Limits
 from softphone.sip.transport.hop import Hop
-from softphone.sip.transport.sockets import Limits, SocketTransport
+from softphone.sip.transport.sockets import SocketTransport
 from tests.sip.wire import invite_bytes
 
 INVITE = invite_bytes(Content_Length="0")

@@ -33,7 +33,7 @@ from softphone.media.rtp.header import HEADER, HEADER_SIZE
 from softphone.media.rtp.keys import KeySender
 from softphone.media.rtp.vault import TRAILER, Vault
 
-__all__ = ["STEPS", "LoadPlane"]
+__all__ = ["LoadPlane"]
 
 SLOTS_DECODED = 256
 

@@ -4,9 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from softphone.srtp import SRTP_PROFILES
-
-__all__ = ["SRTP_PROFILES", "DtlsPeer", "Ice", "Srtp"]
+__all__ = ["DtlsPeer", "Ice", "Srtp"]
 
 
 class Ice(Struct, frozen=True):

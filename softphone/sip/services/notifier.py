@@ -25,7 +25,7 @@ from softphone.sip.ua.allowance import Allowance, Allowances
 from softphone.sip.ua.client_request import FlowRequester
 from softphone.sip.where.route import WayBack
 
-__all__ = ["Notifier", "Package", "Pending", "FlowRequester"]
+__all__ = ["Notifier", "Package", "Pending"]
 
 log = logging.getLogger(__name__)
 

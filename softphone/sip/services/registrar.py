@@ -17,7 +17,7 @@ from softphone.sip.transport.flow import Flows, Hold
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.edge_profile import edge_of
 
-__all__ = ["Binding", "Registrar"]
+__all__ = ["Registrar"]
 
 HOUR_S = 3600
 

@@ -42,7 +42,7 @@ from softphone.sip.transaction.matching import client_key, is_answer, rank, serv
 from softphone.sip.transport.hop import Hop, Send, reply_hop, stamp
 from softphone.sip.transport.listener import Listeners
 
-__all__ = ["Counters", "Timers", "TransactionLayer"]
+__all__ = ["TransactionLayer"]
 
 # 400 calls a second, each with INVITE and BYE that stay 32 s after their answer, make 25,600; the rest is for bursts.
 CAPACITY = 40_000

@@ -15,7 +15,7 @@ from softphone.sip.transport.udp import Datagrams
 from softphone.sip.transport.websocket import WebSocketDoor
 from softphone.sip.transport.websocket_client import WebSocketClients
 
-__all__ = ["Limits", "SocketTransport", "TransportCounters"]
+__all__ = ["SocketTransport", "TransportCounters"]
 
 _log = logging.getLogger(__name__)
 

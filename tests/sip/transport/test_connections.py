@@ -8,10 +8,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from softphone.sip.transport.connection import PING, Connection
+from softphone.sip.transport.connection import PING, Connection, Limits
 from softphone.sip.transport.flow import Hold
 from softphone.sip.transport.hop import TCP, Hop, Send
-from softphone.sip.transport.sockets import Limits
 from softphone.sip.transport.stream import Connections
 from tests.sip.nodes import INVITE, Node, node, rest, stream
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from softphone.sip.transport.connection import PING, Framer
+from softphone.sip.transport.connection import PING, Framer, Limits
 from softphone.sip.transport.hop import Hop, Send
-from softphone.sip.transport.sockets import Limits, SocketTransport
+from softphone.sip.transport.sockets import SocketTransport
 from softphone.sip.transport.udp import AT_ONCE
 from tests.sip.nodes import INVITE, PATIENCE_S, Node, node, rest, stream
 from tests.sip.wire import invite_bytes
