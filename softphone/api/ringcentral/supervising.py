@@ -45,7 +45,7 @@ async def supervise_session(
 ) -> PartyModel:
     """Let an administrator hear a session, and advise a party whose extension it names."""
     wish = await read(request, Supervising)
-    session = visible(session_id, administrator(caller), context)
+    session = _supervisable(session_id, caller, context)
     number = wish.agent_extension_number or wish.extension_number
     agent = next((id for id, each in session.parties.items() if number and each.address.number == number), "")
     if number and not agent:
@@ -68,10 +68,17 @@ async def supervise_party(
 ) -> PartyModel:
     """Let an administrator hear the session of a party, and advise that."""
     wish = await read(request, Supervising)
-    session = visible(session_id, administrator(caller), context)
+    session = _supervisable(session_id, caller, context)
     if party_id not in session.parties:
         raise not_found("partyId")
     return await _supervised(session, party_id, wish, caller, context)
+
+
+def _supervisable(session_id: str, caller: Extension, context: ApiContext) -> TelephonySession:
+    """Give a session to an administrator; to others it does not exist, unless they are in it."""
+    session = visible(session_id, caller, context)
+    administrator(caller)
+    return session
 
 
 async def _supervised(
