@@ -10,15 +10,16 @@
 """
 
 import asyncio
+import inspect
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from softphone.agent import Agent, Call
+from softphone.agent import Agent, Call, CallState
 from softphone.errors import CallEnded
 
 __all__ = ["Bot", "run_bot", "serve_bot"]
@@ -108,9 +109,14 @@ async def run_bot(
     ------
     SoftphoneError
         The call did not come about, see :meth:`softphone.Agent.invite`.
+    TypeError
+        `bot` is no bot, but its class for example, or one of its methods is not async.
+    RuntimeError
+        It is in another call.
     Exception
         Whatever a method of the bot raised; the call is hung up then.
     """
+    _check_free(bot)
     async with Agent(identity, password=password, registrar=registrar) as agent:
         return await _converse(bot, await agent.invite(uri, headers=headers), duration_s)
 
@@ -146,10 +152,14 @@ async def serve_bot(
     ------
     OSError, SipError
         As entering an :class:`softphone.Agent`.
+    TypeError
+        `make` makes nothing: it is one bot, for example.
     """
+    if not callable(make):
+        raise TypeError(f"every call has a bot of its own: give its class, or what makes one, not {make!r}")
 
     async def answer(call: Call) -> None:
-        bot = make()
+        _check_free(bot := make())
         await call.accept()
         log.info("%s takes the call of %s", type(bot).__name__, call.remote_uri)
         await _converse(bot, call, duration_s)
@@ -168,6 +178,21 @@ async def serve_bot(
         await asyncio.get_running_loop().create_future()
 
 
+def _check_free(bot: Bot) -> None:
+    if not isinstance(bot, Bot):
+        raise TypeError(f"a bot is wanted, an instance of a class of bots, not {bot!r}")
+    if hasattr(bot, "call") and bot.call.state is not CallState.ENDED:
+        raise RuntimeError("the bot is in a call: another one needs a bot of its own")
+
+
+async def _told(bot: Bot, method: str, *what: object) -> None:
+    """Call a method of a bot, which has to be async: others are told so, instead of what Python makes of them."""
+    work: Awaitable[object] = getattr(bot, method)(*what)
+    if not inspect.isawaitable(work):
+        raise TypeError(f"{type(bot).__name__}.{method} is not async: write `async def {method}`")
+    await work
+
+
 async def _converse(bot: Bot, call: Call, duration_s: float | None) -> str:
     """Run a bot for the length of a call; returns the reason of its end."""
     bot.call = call
@@ -181,7 +206,7 @@ async def _converse(bot: Bot, call: Call, duration_s: float | None) -> str:
     finally:
         await call.hangup()
         reason = await call.wait_ended()
-        await bot.on_hangup(reason)
+        await _told(bot, "on_hangup", reason)
     return reason
 
 
@@ -192,13 +217,13 @@ async def _live(bot: Bot) -> None:
 
     async def press() -> None:
         while True:
-            await bot.on_key(await keys.get())
+            await _told(bot, "on_key", await keys.get())
 
     async def hear() -> None:
         async for frame in bot.call.frames():
-            await bot.on_frame(frame)
+            await _told(bot, "on_frame", frame)
 
-    await _until_first(bot.on_joined(), bot.call.wait_ended())
+    await _until_first(_told(bot, "on_joined"), bot.call.wait_ended())
     # Frames that nobody hears would be counted as missed.
     hears = type(bot).on_frame is not Bot.on_frame or "on_frame" in vars(bot)
     await _until_first(hear() if hears else bot.call.wait_ended(), press())

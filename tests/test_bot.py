@@ -1,12 +1,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from softphone import Agent, Bot, Call, CallRefused, run_bot
+from softphone import Agent, Bot, Call, CallRefused, run_bot, serve_bot
+from softphone.testing import ConferenceBridge, run
 from tests.support.tones import sine
 
 pytestmark = pytest.mark.realtime
@@ -105,6 +107,45 @@ async def test_what_a_bot_raises_ends_its_call_and_comes_out(method: str) -> Non
             await running
         assert await call.wait_ended() == "bye"
     assert bot.notes[-1] == "hangup"
+
+
+@pytest.mark.parametrize("method", ["on_joined", "on_frame", "on_key", "on_hangup"])
+def test_a_method_that_is_not_async_is_told_so(method: str, tmp_path: Path) -> None:
+    bot = Noting()
+    setattr(bot, method, lambda *_: None)
+
+    async def scene() -> None:
+        async with ConferenceBridge(tmp_path) as bridge:
+            async with Agent("sip:host@127.0.0.1", on_call=answer) as agent:
+                with pytest.raises(TypeError, match=f"Noting.{method} is not async"):
+                    await run_bot(bot, agent.contact, duration_s=1.0)
+            assert bridge is not None
+
+    async def answer(call: Call) -> None:
+        await call.accept()
+        await call.send_keys("1")
+
+    run(scene())
+
+
+def test_what_is_no_bot_is_refused_before_it_calls_and_one_bot_is_in_one_call(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with ConferenceBridge(tmp_path) as bridge:
+            uri = bridge.uri(await bridge.conference())
+            for wrong in (Noting, object(), None):
+                with pytest.raises(TypeError, match="instance"):
+                    await run_bot(wrong, uri)  # type: ignore[arg-type]
+            with pytest.raises(TypeError, match="of its own"):
+                await serve_bot(Noting())  # type: ignore[arg-type]
+            bot = Noting()
+            running = asyncio.create_task(run_bot(bot, uri, duration_s=5.0))
+            while not bot.notes:
+                await asyncio.sleep(0.1)
+            with pytest.raises(RuntimeError, match="in a call"):
+                await run_bot(bot, uri)
+            assert await running == "hangup" and await run_bot(bot, uri, duration_s=1.0) == "hangup"
+
+    run(scene())
 
 
 async def test_a_bot_stays_only_so_long() -> None:
