@@ -103,6 +103,33 @@ async def test_who_is_called_is_offered_an_address_of_its_own_family(both: Serve
     assert families == [["IP4"], ["IP6"]]
 
 
+async def test_encrypted_signalling_and_browsers_ways_go_by_ipv6(both: ServerProcess, rest: Rest) -> None:
+    """TLS, secure WebSockets and WHIP: the server shows a certificate for its address of IPv6, and is checked by it."""
+    sips = both.ready["sips"].replace("127.0.0.1", "[::1]")
+    https = both.ready["https"].replace("127.0.0.1", "[::1]")
+    session = rest.conference()
+    kinds = {"101": (sips, "tls"), "102": (https.replace("https", "wss"), "wss")}
+    async with AsyncExitStack() as stack:
+        agents = [
+            await stack.enter_async_context(
+                Agent(
+                    f"sip:{user}@[::1]",
+                    password=f"dev-{user}",
+                    registrar=registrar,
+                    ca_file=both.data / "certificate.pem",
+                    write_ahead_s=5.0,
+                )
+            )
+            for user, (registrar, _) in kinds.items()
+        ]
+        calls = [await agent.invite(session["voiceCallToken"]) for agent in agents]
+        calls.append(await agents[0].join(f"{https}/whip/{session['voiceCallToken']}"))
+        sources = [call._control.sip.source for call in calls[:2]]
+        assert [(each.host, each.transport) for each in sources] == [("::1", kind) for _, kind in kinds.values()]
+        await all_hear_each_other(calls)
+    rest.end(session["id"])
+
+
 def test_http_is_spoken_by_both_and_names_where_sip_is(both: ServerProcess, rest: Rest) -> None:
     for url in (both.http_url, six(both)):
         assert httpx.get(f"{url}/healthz").json()["status"] == "ok"
