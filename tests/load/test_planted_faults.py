@@ -5,7 +5,7 @@ import pytest
 
 from softphone.load.faults import Fault
 from softphone.load.media.speakers import STEPS
-from softphone.load.media.tally import settle
+from softphone.load.media.tally import FULL, settle
 from tests.load.paper import TICK_S, Table
 
 
@@ -206,6 +206,17 @@ def test_what_was_not_judged_before_it_changed_is_not_known() -> None:
     table.truth.forget()
     table.run(8.2)
     assert not table.truth.not_known().any()
+
+
+def test_no_step_waits_for_many_pairs_and_all_are_judged() -> None:
+    table = Table(100, [*range(100)], level_dbov=-40.0)
+    table.run(1.0)
+    table.plane.bots["window"] = FULL
+    left = []
+    for _ in range(20):
+        table.listening.look()
+        left.append(int((table.plane.bots["window"] == FULL).sum()))
+    assert left == [max(0, 90 - 10 * k) for k in range(20)]
 
 
 def test_a_talker_that_begins_in_a_window_is_not_judged_by_it() -> None:
