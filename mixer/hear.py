@@ -162,5 +162,5 @@ def _next_of(p: Party, rate: Rate, own: Samples) -> Samples:
 @kernel
 def _look_further(p: Party, rate: Rate) -> None:
     """Give a row a tick more where what comes after a gap was not there in time; once, for then it is."""
-    if p.age == rate.samples and p.first == 0 and is_blind(p, rate):
+    if p.age == rate.samples and p.played <= p.cursor - rate.samples and is_blind(p, rate):
         playout.stay(p, rate)

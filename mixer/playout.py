@@ -14,7 +14,7 @@ The rules, in the order they are tried:
 * a packet whose time has passed in silence (nothing was played instead but concealment) moves the cursor back to it:
   nothing is lost and the delay grows by just that. What a jump of the sender has left out has no such time: it is late;
 * a packet that would wait longer than `max_delay_s` moves the cursor forward until it waits half of that. What is
-  skipped is the oldest audio; it counts as overrun;
+  skipped is the oldest audio; it counts as overrun, and nobody goes back to it;
 * between these, a row that waits for too long or not long enough leaves out a piece or plays one twice where that is
   not heard (`mixer.splice`), or is played a little faster or slower (`mixer.pace`).
 """
@@ -181,6 +181,7 @@ def _seat(p: Party, rate: Rate, own: Samples, position: int, length: int, begins
             _skip(p, rate, own, move, length)
         if move != 0:
             p.cursor += move
+            p.played = max(p.played, p.cursor) if move > 0 else p.played  # nobody goes back to what is skipped
             pace.moved(p, move)
             wait -= move
     if wait >= -rate.max_delay:  # by some delay that is permitted; the others say nothing of how long to wait

@@ -277,6 +277,29 @@ def _residue_db(wave: NDArray[np.float64], rate_hz: int) -> float:
     return float(20 * np.log10(residue / np.abs(wave).max()))
 
 
+LATE_MS = {0: 25, 13: 0, 15: 0, 18: 0, 19: 46, 20: 138, 21: 126, 22: 137, 25: 107, 26: 0, 29: 0, 30: 56}
+"""How late some packets of 10 ms come; the others are lost. Two make the row wait so long that the next has it skip."""
+
+
+def test_nobody_goes_back_to_what_was_skipped_nor_to_a_piece_that_was_played() -> None:
+    sent = packets_of(ramp(31 * 80), 80, seq=100, delay_s=lambda k: LATE_MS.get(k, 0) / 1000)
+    pending = [packet for packet in sent if packet.seq - 100 in LATE_MS]
+    bridge, furthest = bridge_of(), 0
+    for k in range(30):
+        here = [p for p in pending if p.at_s <= k * 0.02]
+        pending = pending[len(here) :]
+        for packet in here:
+            skipped = bridge.counters(0).overrun
+            deliver(bridge, [packet], k * 0.02)
+            if bridge.counters(0).overrun > skipped:
+                furthest = int(bridge.parties[0].cursor)
+            assert int(bridge.parties[0].cursor) >= furthest
+        bridge.tick(k * 0.02)
+        assert int(bridge.parties[0].cursor) >= int(bridge.parties[0].played) or bridge.parties[0].resting
+    counters = bridge.counters(0)
+    assert (counters.overrun, counters.late) == (7, 2)
+
+
 @st.composite
 def arrivals(draw: st.DrawFn) -> list[Packet]:
     count = draw(st.integers(5, 60))
