@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["INFO_TYPES", "InfoKey", "KeyEntry", "KeyWay", "info_key"]
+__all__ = ["INFO_TYPES", "SAME_KEY_S", "InfoKey", "KeyEntry", "KeyWay", "info_key"]
 
 KeyWay = Literal["event", "tone", "info"]
 """Telephone events (RFC 4733), tones in the sound, SIP INFO."""

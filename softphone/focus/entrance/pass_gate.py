@@ -1,5 +1,6 @@
 """Those who come with a pass: led into its room, or refused with what is the matter with it."""
 
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,6 +21,9 @@ from softphone.store.passes import PassRecord
 __all__ = ["PassGate"]
 
 log = structlog.get_logger()
+
+REMEMBERED = 100
+"""Wrong numbers that were counted last: dialled again, they are no new attempt."""
 
 LetIn = Callable[[ConferenceRoom, Admission], Awaitable[None]]
 """Lets somebody into a room, or raises what keeps it out."""
@@ -53,6 +57,7 @@ class PassGate:
         self._codes = codes
         self._passes = passes
         self._now = now
+        self._wrong: deque[tuple[str, str, str]] = deque(maxlen=REMEMBERED)
 
     async def enter(self, admission: Admission, number: str, let_in: LetIn) -> None:
         """Let somebody in as its pass says.
@@ -73,12 +78,19 @@ class PassGate:
         if self._codes.is_closed(None, admission):
             raise NotAdmitted("too_many_codes")
         if not self._passes.is_signed(number):
-            self._codes.wrong(None, admission)
+            self._count(admission, number)
             raise NotAdmitted("unknown")
         try:
             await self._enter(admission, number, let_in)
         except StoreUnavailable as error:
             raise Overloaded(str(error)) from error
+
+    def _count(self, admission: Admission, number: str) -> None:
+        """Count a wrong number once: a 404 ends its transaction, so a retransmitted INVITE comes as one more."""
+        guess = (admission.number, admission.host, number)
+        if guess not in self._wrong:
+            self._wrong.append(guess)
+            self._codes.wrong(None, admission)
 
     async def _enter(self, admission: Admission, number: str, let_in: LetIn) -> None:
         found = await self._passes.find(number)
