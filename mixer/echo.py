@@ -28,7 +28,7 @@ LOOK_TICKS = 25
 """Half a second from look to look, at least."""
 
 AT_ONCE = 6
-"""Talkers of one room that are looked at in a tick: some 15 µs each."""
+"""Talkers of one room that are looked at in a tick."""
 
 RANGE_DB = 30.0
 """Of either side: what is further below its loudest is a pause."""

@@ -123,7 +123,7 @@ class CallControl:
             self.require(CallState.RINGING)  # they may have given up meanwhile
             self.state = CallState.CONNECTED
             await self.leg.pick_up(description)
-            await self._carried()
+            await self.media.carried()
         except SdpError as error:
             self.sip.reject(488, None, [warning(error)])
             self.end_soon(error)
@@ -140,23 +140,12 @@ class CallControl:
         ------
         SdpError, MediaError
             It is none, or the peer is not reached; the call is being hung up.
-        CallEnded
-            They have hung up meanwhile.
         """
         try:
             await self.leg.accept(answer)
-            await self._carried()
+            await self.media.carried()
         except BaseException as error:
             self.end_soon(error)
-            raise
-
-    async def _carried(self) -> None:
-        """Wait until sound is carried; raises CallEnded where they have hung up before, MediaError where it is not."""
-        try:
-            await self.media.carried()
-        except MediaError as error:
-            if self.state is CallState.ENDED:
-                raise CallEnded("the call is over") from error
             raise
 
     async def offer(self, direction: str) -> None:

@@ -118,11 +118,18 @@ class CallMedia:
         return await self.leg.answer(None)
 
     async def carried(self) -> None:
-        """Wait until a peer of WebRTC is reached, and one of DTLS has keys; raises MediaError where it is not."""
+        """Wait until a peer of WebRTC is reached, and one of DTLS has keys, or the call is over.
+
+        Raises
+        ------
+        MediaError
+            It is not reached, or has no keys.
+        """
         if self._webrtc is not None:
             await self._webrtc.carried()
         if self._handshakes is not None:
-            await self._handshakes.keyed(self._number)
+            with suppress(NoSuchLeg):
+                await self._handshakes.keyed(self._number)
 
     @property
     def left(self) -> bool:

@@ -21,7 +21,7 @@ from contextlib import suppress
 from copy import copy
 from typing import TypeVar, cast
 
-from softphone.errors import MediaError
+from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.contract.leg import Datagram, Event, LegInfo, LegSpec, MediaAddress, RtpTimeout, WorkerLost
 from softphone.media.contract.messages import CloseLeg, MediaRequest, OpenLeg, SendDatagram, UpdateLeg
 from softphone.media.contract.security import DtlsPeer
@@ -96,12 +96,22 @@ class DtlsMedia(Media):
         return self._legs[leg].told if leg in self._legs else None
 
     async def keyed(self, leg: int) -> None:
-        """Wait for the keys of a leg, if it is one of ours; raises MediaError where there are none in time."""
+        """Wait for the keys of a leg, if it is one of ours.
+
+        Raises
+        ------
+        NoSuchLeg
+            It is no longer one of ours.
+        MediaError
+            There are none in time.
+        """
         if (found := self._legs.get(leg)) is None:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(HANDSHAKE_S):
                 await found.decided.wait()
+        if self._legs.get(leg) is not found:
+            raise NoSuchLeg("the leg is closed")
         if found.over or found.halves[0].keys is None:
             raise MediaError("the peer has made no keys by DTLS, or is another one than it says")
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 import pytest
 
-from softphone.errors import MediaError
+from softphone.errors import MediaError, NoSuchLeg
 from softphone.media.contract.leg import LegSpec, MediaAddress, RtpTimeout
 from softphone.media.contract.messages import CloseLeg, OpenLeg, UpdateLeg
 from softphone.media.contract.security import DtlsPeer, Srtp
@@ -198,7 +198,7 @@ async def test_who_waits_for_keys_is_told_when_they_are_there_or_never_will_be()
     waiting = asyncio.ensure_future(bridge.media.handshakes.keyed(1))
     await asyncio.sleep(0)
     await bridge.media.ask(CloseLeg(1))
-    with pytest.raises(MediaError):
+    with pytest.raises(NoSuchLeg):
         await waiting
 
 
