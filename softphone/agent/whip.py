@@ -146,8 +146,7 @@ async def _joined(client: "httpx.AsyncClient", wish: WhipWish, offer: str) -> Wh
         before, url = url, url.join(response.headers["location"])
         if url.scheme not in ("https", before.scheme):
             raise CallRefused(response.status_code, f"{before.host} redirects to {url.scheme}:")
-        if (url.scheme, url.host, url.port) != (before.scheme, before.host, before.port):
-            ours = {}
+        ours = ours if _origin(url) == _origin(before) else {}
     raise CallRefused(response.status_code, "redirected too often")
 
 
@@ -189,8 +188,13 @@ def _leave(client: "httpx.AsyncClient", response: "httpx.Response", ours: Mappin
         log.warning("%s gave no Location: its session ends with its media", response.url.host)
         return None
     where = response.url.join(location)
-    same = where.scheme in ("https", response.url.scheme)
+    same = _origin(where) == _origin(response.url)
     return client.build_request("DELETE", where, headers=ours if same else {})
+
+
+def _origin(url: "httpx.URL") -> tuple[str, str, int | None]:
+    """Give what has to be the same where the headers of the application go on (RFC 6454 section 4)."""
+    return url.scheme, url.host, url.port
 
 
 def _words(body: bytes, usual: str) -> str:

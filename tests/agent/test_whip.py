@@ -208,6 +208,12 @@ async def test_a_token_goes_to_the_server_of_the_url_alone() -> None:
             with pytest.raises(CallRefused, match="404"):
                 await agent.join(service.url, token="secret", headers=[("X-Key", "secret")])
         assert "secret" in str(service.asked) and "secret" not in str(elsewhere.asked)
+        place = response("201 Created", "v=0", Content_Type=SDP, Location=elsewhere.url)
+        async with serving(lambda _: place) as service:
+            with pytest.raises(SdpError):
+                await agent.join(service.url, token="secret", headers=[("X-Key", "secret")])
+            await until(lambda: elsewhere.methods[-1] == "DELETE")
+        assert "secret" in str(service.asked) and "secret" not in str(elsewhere.asked)
         for url in (
             "http://192.0.2.1/whip/1",
             "https://u:p@192.0.2.1/",
