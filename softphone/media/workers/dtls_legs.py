@@ -93,22 +93,28 @@ class DtlsLeg:
         Its media; and its reports, where they have a port of their own.
     who
         Its peer, and our side.
-    over, told_of, decided
-        Whether nothing comes of it any more; whether the log says that somebody was refused. Set when it has keys, or
-        will have none.
+    over, told_of
+        Whether nothing comes of it any more; whether the log says that somebody was refused.
+    changed
+        Set when it may be `decided` since, or is closed.
     places, hosts, known_as
         What its peer is found by, and by whom the leg is.
     """
 
     def __init__(self, info: LegInfo, identity: Identity) -> None:
         self.info, self.spec, self.over, self.told_of = info, LegSpec(), False, False
-        self.decided = asyncio.Event()
+        self.changed = asyncio.Event()
         self.places: set[tuple[int, MediaAddress]] = set()
         self.hosts: set[tuple[int, str]] = set()
         self.halves = [Half(self, reports=False)]
         self._identity = identity
         self.who = DtlsPeer(())
         self.known_as: DtlsPeer | None = None
+
+    @property
+    def decided(self) -> bool:
+        """Whether its media has keys, or will have none."""
+        return self.over or self.halves[0].keys is not None
 
     def association(self) -> Association:
         """Make one with the peer."""

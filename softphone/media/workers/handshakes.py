@@ -96,7 +96,7 @@ class DtlsMedia(Media):
         return self._legs[leg].told if leg in self._legs else None
 
     async def keyed(self, leg: int) -> None:
-        """Wait for the keys of a leg, if it is one of ours.
+        """Wait for the keys of the media of a leg, if it is one of ours.
 
         Raises
         ------
@@ -109,10 +109,12 @@ class DtlsMedia(Media):
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(HANDSHAKE_S):
-                await found.decided.wait()
+                while self._legs.get(leg) is found and not found.decided:
+                    found.changed.clear()
+                    await found.changed.wait()
         if self._legs.get(leg) is not found:
             raise NoSuchLeg("the leg is closed")
-        if found.over or found.halves[0].keys is None:
+        if found.over or not found.decided:
             raise MediaError("the peer has made no keys by DTLS, or is another one than it says")
 
     async def _update(self, number: int, spec: LegSpec, who: DtlsPeer) -> LegInfo:
@@ -190,7 +192,7 @@ class DtlsMedia(Media):
         leg = self._legs.pop(number, None)
         if leg is None:
             return
-        leg.decided.set()
+        leg.changed.set()
         same = self._by_peer.get(leg.known_as or leg.who, ())
         others = [half.current for other in same if other is not leg for half in other.halves]
         for half in leg.halves:
@@ -251,7 +253,7 @@ class DtlsMedia(Media):
         if was != "connected" and association.state == "connected":
             half.settle(sender, now)
             self._tell(half.leg)
-            half.leg.decided.set()
+            half.leg.changed.set()
         self._send(half, sender, answers)
         if association.over:
             self._over(half, association)
@@ -269,7 +271,7 @@ class DtlsMedia(Media):
         if half.reports or (association is not half.current and half.current is not None):
             return
         half.leg.over = True
-        half.leg.decided.set()
+        half.leg.changed.set()
         self._tell(half.leg)
         self.on_event(RtpTimeout(half.leg.info.leg))
 

@@ -202,6 +202,24 @@ async def test_who_waits_for_keys_is_told_when_they_are_there_or_never_will_be()
         await waiting
 
 
+async def test_keys_of_reports_or_of_a_certificate_before_are_not_those_that_are_waited_for() -> None:
+    bridge = await met(spec(rtcp_mux=False))
+    media = bridge.media.handshakes
+    waiting = asyncio.ensure_future(media.keyed(1))
+    await asyncio.sleep(0)
+    Telephone(bridge, at=BESIDE, local=PORT + 1).shake_hands()
+    await asyncio.sleep(0)
+    Telephone(bridge).shake_hands()
+    await waiting
+    await bridge.media.ask(UpdateLeg(1, spec(prints=SOMEBODY)))
+    waiting = asyncio.ensure_future(media.keyed(1))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await bridge.media.ask(UpdateLeg(1, spec()))
+    Telephone(bridge).shake_hands()
+    await waiting
+
+
 async def test_time_goes_on_for_those_alone_that_have_something_to_do() -> None:
     """However many others there are, and however often a leg is described, or its worker refuses that."""
     bridge = await met(spec())
