@@ -260,7 +260,6 @@ class Legs:
         self.due_s[row] = self.timeout_s[row] = self.credit[row] = np.inf
         self.payload_type[row] = self.event_type[row] = self.types_in[row] = self.event_types_in[row] = NO_TYPE
         self.asides.discard(row)
-        self.asides.discard(row)
         return self.records.pop(row)
 
 
