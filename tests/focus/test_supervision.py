@@ -111,6 +111,25 @@ def test_who_supervises_hangs_up_and_the_others_talk_on(tmp_path: Path) -> None:
     play(tmp_path, scene, **HIDDEN)
 
 
+async def ring(call: Call) -> None:
+    await call.wait_ended()
+
+
+def test_it_ends_with_a_call_that_nobody_has_answered(tmp_path: Path) -> None:
+    async def scene(bridge: ConferenceBridge) -> None:
+        boss: list[Call] = []
+        async with bridge.agent("101", on_call=taking(boss)), bridge.agent("102", on_call=ring):
+            ann, ben = (bridge._accounts.extensions[each] for each in ("101", "102"))
+            session = await bridge.control.calls.call_out(ben, "103")
+            await bridge.control.calls.supervise(session.id, by=ann)
+            await bridge.control.end(session.id)
+            assert await boss[0].wait_ended() == "bye"
+            await asyncio.sleep(1)
+            assert bridge.focus.parties == 0
+
+    play(tmp_path, scene, **HIDDEN)
+
+
 def test_who_may_not_or_cannot(tmp_path: Path) -> None:
     async def scene(bridge: ConferenceBridge) -> None:
         async with bridge.agent("102") as caller, bridge.agent("103", on_call=accept):

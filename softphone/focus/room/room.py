@@ -3,6 +3,7 @@
 `softphone.focus.room.ruled` decides by the rules of the session what is done here.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -72,9 +73,15 @@ class Room(CallOwner):
         self.recorder = Recorder(context, session.id, room, self.members.values)
         self.namesakes: Namesakes | None = None
         "Gives newcomers names of their own; None: they keep theirs."
-        self.ended = False
+        self.wound_up = asyncio.Event()
+        "Set when the session has ended."
         self._came: dict[str, float] = {}
         self.asking: dict[str, tuple[Member, Party, Join | InviteAnswered]] = {}
+
+    @property
+    def ended(self) -> bool:
+        """Whether the session has ended."""
+        return self.wound_up.is_set()
 
     # Who comes.
 
@@ -133,7 +140,7 @@ class Room(CallOwner):
 
     def wind_up(self, reason: str) -> None:
         """Give everything back when the rules have ended the session, and all have left."""
-        self.ended = True
+        self.wound_up.set()
         self.news.end()
         self.announcer.close()
         self.spoken.close()

@@ -10,7 +10,6 @@ import structlog
 
 from softphone.errors import MediaError
 from softphone.focus.errors import WrongState
-from softphone.focus.feed import EventType
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller
@@ -25,8 +24,6 @@ from softphone.store.values import Extension
 __all__ = ["Supervision", "supervise"]
 
 log = structlog.get_logger()
-
-ENDED = (EventType.CALL_ENDED, EventType.CONFERENCE_ENDED)
 
 
 class Supervisor(Party):
@@ -87,9 +84,8 @@ class Supervision(CallOwner):
 
     async def _watch(self) -> None:
         """End with the session."""
-        async for event in self._room.context.feed.subscribe():
-            if event.type in ENDED and event.session == self._room.session.id:
-                self.end()
+        await self._room.wound_up.wait()
+        self.end()
 
     def end(self) -> None:
         """Hang up on who supervises."""
