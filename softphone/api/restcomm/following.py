@@ -18,7 +18,7 @@ from softphone.errors import LibraryError, SoftphoneError
 from softphone.focus.errors import NoSuchParty, NoSuchPlayback, NoSuchSession, WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.placed import PlacedCall
-from softphone.focus.room.dictation import Dictation
+from softphone.focus.room.dictation import Dictated, Dictation
 from softphone.focus.words import Prompt, Role, Sound
 from softphone.store.values import Extension
 from softphone.text import host_of
@@ -72,7 +72,7 @@ class Mandate:
     failed: Callable[[], None]
     "Called before the call ends because something could not be done."
     base: str = ""
-    "The URL of the owner's recordings."
+    "URL of the recordings of the owner."
 
 
 class After(Enum):
@@ -198,12 +198,37 @@ class Interpreter:
         own = _of_its_own(leg, "Record")
         if verb.beep:
             await self._play(leg, BEEP)
-        how = Dictation(verb.finish, verb.timeout_s, verb.longest_s)
-        message = await self._context.control.calls.take_message(own, how)
+        how, tasks = Dictation(verb.finish, verb.timeout_s, verb.longest_s), self._context.focus.context.tasks
+        taking = tasks.start(self._context.control.calls.take_message(own, how))
+        try:
+            message = await asyncio.shield(taking)
+        except asyncio.CancelledError:
+            if own.over:
+                tasks.start(self._tell_of(taking, mandate, verb, here))
+            else:
+                taking.cancel()
+            raise
+        return await self._recorded(message, mandate, verb, here) or After.NEXT
+
+    async def _tell_of(
+        self, taking: "asyncio.Task[Dictated]", mandate: Mandate, verb: rcml.RecordMessage, here: Script
+    ) -> None:
+        """Tell of what somebody has said who has hung up; what is answered nobody does."""
+        try:
+            script = await self._recorded(await taking, mandate, verb, here)
+            if script is not None:
+                await self._context.fetcher.fetch(script.url, script.method, {**mandate.told(), **script.form})
+        except SoftphoneError as error:
+            log.warning("rcml_recording_not_told", url=host_of(here.url), reason=str(error))
+
+    async def _recorded(
+        self, message: Dictated, mandate: Mandate, verb: rcml.RecordMessage, here: Script
+    ) -> Script | None:
+        """Give the document that is told of a message; None: nothing was said, and nothing is kept."""
         if not message.spoken:
             with contextlib.suppress(LibraryError):
                 await self._context.recordings.delete(message.recording)
-            return After.NEXT
+            return None
         entry = await self._context.recordings.get(message.recording)
         sid = recording_sid(message.recording)
         told = {
@@ -257,7 +282,5 @@ class Interpreter:
 def _of_its_own(leg: Followed, tag: str) -> PlacedCall:
     """Give a call that nobody else is in; raises BadRcml for who is in a conference."""
     if not isinstance(leg, PlacedCall) or leg.session != leg.id:
-        raise BadRcml(
-            f"<{tag}> of keys or a number is for calls that the server has made, before they are in a conference"
-        )
+        raise BadRcml(f"<{tag}> is for calls that the server has made, before they are in a conference")
     return leg

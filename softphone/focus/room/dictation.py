@@ -1,4 +1,4 @@
-"""A message that somebody speaks to the server: recorded until a key is pressed, nothing more comes, or it is long."""
+"""A message spoken to the server: recorded until a key, silence, its longest time, or the end of the call."""
 
 import asyncio
 import contextlib
@@ -38,16 +38,20 @@ class Dictation:
     longest_s: float = 3600.0
 
     async def take(self, room: RuledRoom, keys: "asyncio.Queue[str]") -> Dictated:
-        """Record a room with one party in it; when this is cancelled what was said is kept.
+        """Record a room with one party in it, until the end of the call at most; when cancelled what was said is kept.
 
         Raises
         ------
         WrongState
             It cannot be recorded.
+        LibraryError
+            The recording is gone by then.
         """
-        await _record(room, RecordingState.RUNNING)
-        heard: asyncio.Queue[str | bool] = asyncio.Queue()
-        watching = [asyncio.ensure_future(each) for each in (_words(room, heard), _keys(keys, heard))]
+        started = await _record(room, RecordingState.RUNNING)
+        heard: asyncio.Queue[str | bool | None] = asyncio.Queue()
+        watching = [
+            asyncio.ensure_future(each) for each in (_words(room, heard), _keys(keys, heard), _end(room, heard))
+        ]
         try:
             key, spoken = await self._until(heard)
         except asyncio.CancelledError:
@@ -56,16 +60,22 @@ class Dictation:
         finally:
             for each in watching:
                 each.cancel()
-        done = await _record(room, RecordingState.OFF)
-        return Dictated(done.id, done.seconds, key, spoken)
+        if room.ended:
+            await room.recorder.finish()  # or wait until that is done
+        else:
+            await _record(room, RecordingState.OFF)
+        entry = await room.context.recordings.get(started.id)
+        return Dictated(entry.id, entry.seconds, key, spoken)
 
-    async def _until(self, heard: "asyncio.Queue[str | bool]") -> tuple[str, bool]:
+    async def _until(self, heard: "asyncio.Queue[str | bool | None]") -> tuple[str, bool]:
         """Wait for the end; gives the key that was it, and whether anything was said."""
         key, spoken, talks = "", False, False
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.longest_s):
                 while not key:
                     what = await asyncio.wait_for(heard.get(), None if talks else self.silence_s)
+                    if what is None:
+                        break
                     if isinstance(what, bool):
                         talks, spoken = what, spoken or what
                     elif what in self.finish:
@@ -81,7 +91,7 @@ async def _record(room: RuledRoom, state: RecordingState) -> RecordingStatus:
     return done
 
 
-async def _words(room: RuledRoom, heard: "asyncio.Queue[str | bool]") -> None:
+async def _words(room: RuledRoom, heard: "asyncio.Queue[str | bool | None]") -> None:
     """Note who begins to talk and ceases to."""
     for party in room.session.parties.values():
         if party.talking:
@@ -91,6 +101,11 @@ async def _words(room: RuledRoom, heard: "asyncio.Queue[str | bool]") -> None:
             heard.put_nowait(bool(event.data["on"]))
 
 
-async def _keys(keys: "asyncio.Queue[str]", heard: "asyncio.Queue[str | bool]") -> None:
+async def _keys(keys: "asyncio.Queue[str]", heard: "asyncio.Queue[str | bool | None]") -> None:
     while True:
         heard.put_nowait(await keys.get())
+
+
+async def _end(room: RuledRoom, heard: "asyncio.Queue[str | bool | None]") -> None:
+    await room.wound_up.wait()
+    heard.put_nowait(None)

@@ -110,7 +110,7 @@ async def test_where_nobody_answers_the_next_verb_follows(
         await until(lambda: shared.focus.parties == 0)
 
 
-@pytest.mark.parametrize("ends", ["key", "silence"])
+@pytest.mark.parametrize("ends", ["key", "silence", "hangup"])
 async def test_what_is_said_is_recorded_and_the_next_document_told_of_it(
     shared: Server, ben: httpx.AsyncClient, web: Documents, ends: str
 ) -> None:
@@ -118,8 +118,11 @@ async def test_what_is_said_is_recorded_and_the_next_document_told_of_it(
         await call.accept()
         await until(lambda: any(each.running for each in shared.recordings.entries))
         await call.write(sine(440, 1.5))
-        if ends == "key":
-            await call.send_keys("#")
+        match ends:
+            case "key":
+                await call.send_keys("#")
+            case "hangup":
+                await call.hangup()
         await call.wait_ended()
 
     port = shared.stack.port
@@ -130,12 +133,14 @@ async def test_what_is_said_is_recorded_and_the_next_document_told_of_it(
         on_call=speaks,
     )
     async with agent:
-        said = web.put("ask", "<Record action='said?x=1' playBeep='false' timeout='1' finishOnKey='#'/><Say>no</Say>")
+        record = "<Record action='said?x=1' playBeep='false' timeout='{}' finishOnKey='#'/><Say>no</Say>"
+        said = web.put("ask", record.format(1 if ends == "silence" else 60))
         web.put("said", "<Hangup/>")
         made = await make(ben, Url=said)
         assert (await web.asked.get())[1] == "/ask"
         method, path, told = await asyncio.wait_for(web.asked.get(), 60)
         assert (method, path, told["CallSid"]) == ("POST", "/said", made["sid"])
+        assert told["CallStatus"] == ("completed" if ends == "hangup" else "in-progress")
         assert (told.get("Digits", ""), int(told["RecordingDuration"]) >= 1) == ("#" if ends == "key" else "", True)
         await until(lambda: shared.focus.parties == 0)
     # The account has it: in the list, among those of the call, and as sound.
@@ -160,7 +165,7 @@ async def test_where_nothing_is_said_nothing_is_kept(shared: Server, ben: httpx.
     assert {each.id for each in shared.recordings.entries} == before
 
 
-async def test_who_hangs_up_while_it_speaks_leaves_a_recording(
+async def test_who_hangs_up_and_has_said_nothing_leaves_nothing(
     shared: Server, ben: httpx.AsyncClient, web: Documents
 ) -> None:
     before = {each.id for each in shared.recordings.entries}
@@ -169,5 +174,6 @@ async def test_who_hangs_up_while_it_speaks_leaves_a_recording(
         made = await make(ben, Url=web.put("ask", "<Record playBeep='false' timeout='60'/>"))
         await until(lambda: {each.id for each in shared.recordings.entries} != before)
         await incoming.get_nowait().bye()
+        await until(lambda: {each.id for each in shared.recordings.entries} == before)
         await until(lambda: shared.focus.parties == 0 and not any(e.running for e in shared.recordings.entries))
         assert (await read(ben, made["sid"]))["status"] == "completed"

@@ -84,17 +84,18 @@ async def test_a_message_is_left_for_whoever_is_called_and_nobody_else(shared: S
         assert (await other.get(f"{LIST}/{found['id']}")).status_code == 404
 
 
-async def test_who_hangs_up_leaves_no_call_behind(shared: Server, ben: httpx.AsyncClient) -> None:
+async def test_who_hangs_up_and_has_said_nothing_leaves_nothing_behind(shared: Server, ben: httpx.AsyncClient) -> None:
     known = {each.id for each in shared.recordings.entries}
     async with Phone(shared, "103") as cid, Phone(shared, "102") as bob:
         await reachable(bob, ring)
         calling = asyncio.create_task(cid.call("102"))
         _, party = await rings(shared)
         assert (await ben.post(f"{party}/forward", json={"voicemail": "102"})).status_code == 200
-        await (await calling).bye()
+        call = await calling
+        await until(lambda: any(each.running for each in shared.recordings.entries))
+        await call.bye()
         await until(lambda: not calls_of(shared) and shared.focus.parties == 0)
-    await until(lambda: not any(each.running for each in shared.recordings.entries))
-    assert len({each.id for each in shared.recordings.entries} - known) <= 1
+    await until(lambda: {each.id for each in shared.recordings.entries} == known)
 
 
 HOURS = {"pattern": "WillCallYouBack", "time": 2, "timeUnit": "Hour"}
