@@ -4,7 +4,7 @@ All offsets are seconds since the start of the recording, which is where the sou
 pause is silence there, not a cut.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -107,6 +107,10 @@ class Entry(Struct, frozen=True, kw_only=True):
     def running(self) -> bool:
         """Whether it is being made."""
         return self.state in ("recording", "paused")
+
+    def is_of(self, extension: str, conferences: Container[str]) -> bool:
+        """Whether an extension may have it: a message for it; else one of these conferences, which are its own."""
+        return self.mailbox == extension if self.mailbox else self.conference in conferences
 
     @property
     def files(self) -> tuple[str, ...]:

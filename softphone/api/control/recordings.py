@@ -162,7 +162,7 @@ async def _theirs(entries: Sequence[Entry], caller: Extension, context: ApiConte
     running = recorded & context.focus.rooms.keys()
     theirs = {each for each in running if may_manage(context.focus.session(each), caller)}
     theirs |= await context.store.archive.owned(caller.id, recorded - running)
-    return [entry for entry in entries if (entry.mailbox == caller.id if entry.mailbox else entry.conference in theirs)]
+    return [entry for entry in entries if entry.is_of(caller.id, theirs)]
 
 
 EntryDep = Annotated[Entry, Depends(_entry)]

@@ -32,8 +32,7 @@ async def theirs(account: AccountDep, context: ContextDep) -> list[Entry]:
         return list(entries)
     await context.settle()
     owned = await context.store.archive.owned(account.owner.id, {entry.conference for entry in entries})
-    own = account.owner.id
-    return [entry for entry in entries if (entry.mailbox == own if entry.mailbox else entry.conference in owned)]
+    return [entry for entry in entries if entry.is_of(account.owner.id, owned)]
 
 
 TheirsDep = Annotated[list[Entry], Depends(theirs)]

@@ -8,10 +8,7 @@ from softphone.focus.party.context import Context
 from softphone.focus.party.member import CallOwner, Member
 from softphone.sip.message.message import Headers
 
-__all__ = ["PATIENCE_S", "Hangup"]
-
-# A playback that never tells of its end must not keep the call.
-PATIENCE_S = 2.0
+__all__ = ["Hangup"]
 
 
 class Hangup(CallOwner):
@@ -55,18 +52,8 @@ class Hangup(CallOwner):
         member = self._member
         try:
             if prompts:
-                await self._say(await member.ready(), prompts)
+                spoken = self._context.library.resolve(tuple(prompts))
+                await self._context.playbacks.say(await member.ready(), spoken, self._over)
         finally:
             member.hang_up(self._headers)
             await member.close()
-
-    async def _say(self, leg: int, prompts: Sequence[Prompt]) -> None:
-        spoken = self._context.library.resolve(tuple(prompts))
-        if not spoken.paths:
-            return
-        await self._context.playbacks.to_leg(leg, list(spoken.paths), lambda _reason: self._over.set())
-        try:
-            async with asyncio.timeout(spoken.seconds + PATIENCE_S):
-                await self._over.wait()
-        except TimeoutError:
-            pass

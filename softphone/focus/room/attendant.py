@@ -12,7 +12,6 @@ import structlog
 from mixer.rules.effects import Prompt
 from softphone.errors import MediaError, SoftphoneError
 from softphone.focus.errors import WrongState
-from softphone.focus.party.hangup import PATIENCE_S
 from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached, refused
 from softphone.focus.room.dictation import Dictation
@@ -70,7 +69,8 @@ async def _attend(room: RuledRoom, member: Member, wanted: Attended, keys: "asyn
     """Say what is to be said, take the message, and hang up."""
     reason = "failed"
     try:
-        await _say(room, await member.ready(), wanted.say)
+        spoken = await asyncio.to_thread(room.context.library.resolve, wanted.say)
+        await room.context.playbacks.say(await member.ready(), spoken, asyncio.Event())
         if wanted.dictation is not None and not room.ended:
             await _take_message(room, wanted.dictation, wanted.mailbox, keys)
         reason = "no answer"  # of whoever was called
@@ -87,17 +87,3 @@ async def _take_message(room: RuledRoom, dictation: Dictation, mailbox: str, key
     message = await dictation.take(room, keys)
     if not message.spoken:
         await room.context.recordings.delete(message.recording)
-
-
-async def _say(room: RuledRoom, leg: int, prompts: Sequence[Prompt]) -> None:
-    """Say something to one, and wait until it is said, or the call over."""
-    context, over = room.context, asyncio.Event()
-    spoken = await asyncio.to_thread(context.library.resolve, tuple(prompts))
-    if not spoken.paths:
-        return
-    await context.playbacks.to_leg(leg, list(spoken.paths), lambda _reason: over.set())
-    try:
-        async with asyncio.timeout(spoken.seconds + PATIENCE_S):
-            await over.wait()
-    except TimeoutError:
-        pass

@@ -1,13 +1,19 @@
 """The playbacks that run on the workers, and who wants to know when each ends."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mixer.rules.prompt_queue import Spoken
 from softphone.errors import MediaError
 from softphone.media.contract.messages import Play, StopPlayback
 from softphone.media.workers.client import Media
 
 __all__ = ["Playbacks"]
+
+# A playback that never tells of its end must not keep who waits for it.
+PATIENCE_S = 2.0
 
 
 class Playbacks:
@@ -39,6 +45,25 @@ class Playbacks:
         MediaError
         """
         return await self._play(Play(_files(paths), [leg], loop=loop, recorded=recorded), on_end)
+
+    async def say(self, leg: int, spoken: Spoken, over: asyncio.Event) -> None:
+        """Play something to one leg, and return when that is over.
+
+        Parameters
+        ----------
+        over
+            Set by the end of the playback, or by whoever knows that nobody hears it any more.
+
+        Raises
+        ------
+        MediaError
+        """
+        if not spoken.paths:
+            return
+        await self.to_leg(leg, list(spoken.paths), lambda _reason: over.set())
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(spoken.seconds + PATIENCE_S):
+                await over.wait()
 
     async def to_room(
         self, room: int, paths: list[Path], on_end: Callable[[str], None], *, loop: bool = False, recorded: bool = False
