@@ -64,29 +64,38 @@ class FloorFinder:
             count=np.zeros(1, np.int64),
         )
 
-    def note(self, rooms_end: int) -> NDArray[np.int64]:
-        """Take the lead of the tick that was just made.
+    def changed(self, changes: int) -> NDArray[np.int64]:
+        """Give what `follow` has changed in a tick.
 
         Parameters
         ----------
-        rooms_end
-            One past the last room in use.
+        changes
+            What it gave.
 
         Returns
         -------
         ndarray of int64, shape (n, 2)
             Of each room where it changed who had the floor, and who has it; -1: nobody. Valid until the next tick.
         """
-        return self.changed(follow(self.arrays, rooms_end))
-
-    def changed(self, changes: int) -> NDArray[np.int64]:
-        """Give what `follow` says has changed, as `note` does."""
         return self._changed[:changes]
 
 
 @kernel
 def follow(floor: Floor, rooms_end: int) -> int:
-    """Give the floor to who has led a room for long enough, after a tick; gives in how many it has changed."""
+    """Give the floor to who has led a room for long enough, after a tick.
+
+    Parameters
+    ----------
+    floor
+        Written: `changed` has who had the floor and who has it, of each room where that changes.
+    rooms_end
+        One past the last room in use.
+
+    Returns
+    -------
+    int
+        In how many rooms it has changed.
+    """
     parties, rooms, holder, rival, ticks = floor.parties, floor.rooms, floor.holder, floor.rival, floor.ticks
     changed, end = floor.changed, max(rooms_end, floor.count[0])
     changes, floor.count[0] = 0, rooms_end

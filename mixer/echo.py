@@ -14,7 +14,7 @@ from mixer.frame import TICK_S
 from mixer.kernel import Int, kernel
 from mixer.struct import struct
 
-__all__ = ["LOOK_TICKS", "EchoArrays", "EchoFinder", "write_down"]
+__all__ = ["EchoArrays", "EchoFinder", "write_down"]
 
 
 FIRST, LAST = round(0.05 / TICK_S), round(0.60 / TICK_S)
@@ -111,38 +111,29 @@ class EchoFinder:
         self._looked = 0
         self._waiting: deque[tuple[NDArray[np.int64], int]] = deque()
 
-    def note(
-        self, level_dbov: NDArray[np.float32], heard: NDArray[np.bool_], room: NDArray[np.int64], count: int
-    ) -> NDArray[np.int64]:
-        """Take the levels of one tick, and look at some talkers of one room.
+    @property
+    def due(self) -> bool:
+        """Whether there is something to `look` at though nobody has moved: talkers that wait, or all rooms again."""
+        return bool(self._waiting) or self._count.item(0) - self._looked >= LOOK_TICKS
+
+    def look(self, moved: int) -> NDArray[np.int64]:
+        """Look at some talkers of one room, or for rooms with talkers, after a tick in which some moved or it is `due`.
 
         Parameters
         ----------
-        level_dbov, heard, room
-            Of each row: what it said; whether others hear it; where it sits, -1: nowhere.
-        count
-            How many rows are in use, from the first.
+        moved
+            What `write_down` gave.
 
         Returns
         -------
         ndarray of int64
             Rows of which `echoing` has changed.
         """
-        return self.look(write_down(self.arrays, level_dbov, heard, room, count))
-
-    @property
-    def waiting(self) -> bool:
-        """Whether there is something to `look` at though nobody has moved, and it is not time to look around."""
-        return bool(self._waiting)
-
-    def look(self, moved: int) -> NDArray[np.int64]:
-        """Go on with what `write_down` gives; gives the rows of which `echoing` has changed."""
         tick, end = self._count.tolist()
         if moved:
             return self._settle(self._changed[:moved].copy(), tick)
         if not self._waiting:
-            if tick - self._looked >= LOOK_TICKS:
-                self._look_around(tick, end)
+            self._look_around(tick, end)
             return NO_ROWS
         rows, begin = self._waiting.popleft()
         changes = judge(self.arrays, rows, begin, min(begin + AT_ONCE, len(rows)), tick)
@@ -183,8 +174,10 @@ def write_down(
     ----------
     echo
         Written: `changed` has the rows that have come, gone, or sit elsewhere than before.
-    level_dbov, heard, room, count
-        As `EchoFinder.note` has them.
+    level_dbov, heard, room
+        Of each row: what it said; whether others hear it; where it sits, -1: nowhere.
+    count
+        How many rows are in use, from the first.
 
     Returns
     -------

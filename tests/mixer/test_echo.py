@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mixer.echo import OVER, REACH, SURE, EchoFinder, judge
+from mixer.echo import NO_ROWS, OVER, REACH, SURE, EchoFinder, judge, write_down
 from mixer.kernel import COMPILED
 
 Levels = NDArray[np.float64]
@@ -58,6 +58,14 @@ def gated(levels: Levels) -> NDArray[np.bool_]:
     return np.asarray(np.lib.stride_tricks.sliding_window_view(loud, HANGOVER + 1).any(axis=1))
 
 
+def note(
+    finder: EchoFinder, level_dbov: NDArray[np.float32], heard: NDArray[np.bool_], room: NDArray[np.int64], count: int
+) -> NDArray[np.int64]:
+    """Write down a tick, and look if there is anything to look at, as the engine does."""
+    moved = write_down(finder.arrays, level_dbov, heard, room, count)
+    return finder.look(moved) if moved or finder.due else NO_ROWS
+
+
 def followed(rows: list[Levels], rooms: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
     """Which rows are found in each tick, shape (rows, ticks)."""
     levels, opened = np.array(rows, np.float32), np.array([gated(row) for row in rows])
@@ -65,7 +73,7 @@ def followed(rows: list[Levels], rooms: NDArray[np.int64] | None = None) -> NDAr
     finder, told = EchoFinder(len(rows) + 3), np.zeros(levels.shape, np.bool_)
     now = np.zeros(len(rows) + 3, np.bool_)
     for tick in range(levels.shape[1]):
-        changed = finder.note(levels[:, tick], opened[:, tick], room, len(room))
+        changed = note(finder, levels[:, tick], opened[:, tick], room, len(room))
         now[changed] = ~now[changed]
         assert np.array_equal(now, finder.echoing), "each change is told once"
         told[:, tick] = now[: len(rows)]
@@ -131,7 +139,7 @@ def test_no_number_of_rows_has_anything_compiled_in_a_tick() -> None:
     kinds = list(compiled.signatures)
     for rows in (2, 3, 7):
         for _ in range(REACH + 60):
-            finder.note(levels[:rows], np.ones(rows, np.bool_), np.zeros(rows, np.int64), rows)
+            note(finder, levels[:rows], np.ones(rows, np.bool_), np.zeros(rows, np.int64), rows)
     assert list(compiled.signatures) == kinds
 
 
@@ -141,14 +149,14 @@ def test_who_moves_or_leaves_begins_anew() -> None:
     levels = np.array([talker, echo_of(random, talker, 6, 6.0)], np.float32)
     finder, here = EchoFinder(4), np.array([0, 0])
     for tick in range(12 * S):
-        finder.note(levels[:, tick], np.ones(2, np.bool_), here, 2)
+        note(finder, levels[:, tick], np.ones(2, np.bool_), here, 2)
     assert finder.echoing.tolist() == [False, True, False, False]
-    assert finder.note(levels[:, 0], np.ones(2, np.bool_), np.array([0, 1]), 2).tolist() == [1]
+    assert note(finder, levels[:, 0], np.ones(2, np.bool_), np.array([0, 1]), 2).tolist() == [1]
     assert not finder.echoing.any()
     for tick in range(12 * S, 12 * S + REACH - 1):
-        finder.note(levels[:, tick], np.ones(2, np.bool_), here, 2)
+        note(finder, levels[:, tick], np.ones(2, np.bool_), here, 2)
     assert not finder.echoing.any(), "of what was said elsewhere nothing counts"
     for tick in range(12 * S + REACH, 28 * S):
-        finder.note(levels[:, tick], np.ones(2, np.bool_), here, 2)
+        note(finder, levels[:, tick], np.ones(2, np.bool_), here, 2)
     assert finder.echoing[1]
-    assert finder.note(levels[:1, 0], np.ones(1, np.bool_), here[:1], 1).tolist() == [1], "the row is given up"
+    assert note(finder, levels[:1, 0], np.ones(1, np.bool_), here[:1], 1).tolist() == [1], "the row is given up"

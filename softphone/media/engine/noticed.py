@@ -4,15 +4,13 @@ from collections.abc import Mapping
 
 from mixer.bridge import Bridge
 from mixer.dominant import Floor, follow
-from mixer.echo import LOOK_TICKS as ECHO_TICKS
 from mixer.echo import EchoArrays, write_down
 from mixer.kernel import kernel
 from mixer.tick import Tick
 from softphone.media.contract.leg import KeyPressed, LegTalking
 from softphone.media.engine.echoes import Echoes
 from softphone.media.engine.floors import Floors
-from softphone.media.engine.in_vain import LOOK_TICKS as VAIN_TICKS
-from softphone.media.engine.in_vain import InVain
+from softphone.media.engine.in_vain import LOOK_TICKS, InVain
 from softphone.media.engine.outcomes import EngineEvent
 
 __all__ = ["Noticed"]
@@ -77,9 +75,9 @@ class Noticed:
         echoes, roster = self._echoes, self._roster
         moved, changes = notice(self._echo, self._floor, roster.rows_end, roster.rooms_end)
         self._ticks += 1
-        if moved or echoes.finder.waiting or self._ticks % ECHO_TICKS == 0:
+        if moved or echoes.finder.due:
             events += echoes.events(moved)
         if changes:
             events += self._floors.events(changes)
-        if self._ticks % VAIN_TICKS == 0:
+        if self._ticks % LOOK_TICKS == 0:
             events += self._in_vain.events()
