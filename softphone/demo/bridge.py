@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DemoServer", "BridgeFailed", "running_bridge", "stop"]
 
-# A cold start is four seconds of work, on a machine that may be busy with the last writes of an installation or with
+# A cold start is three seconds of work, on a machine that may be busy with the last writes of an installation or with
 # others. A bridge that fails says so at once; this is for one that hangs.
 START_S = 120.0
 
