@@ -235,10 +235,10 @@ class CallCommands(Commands):
         Raises
         ------
         WrongState
-            The call is not answered, or somebody is parked there, or lives there.
+            The call is not answered, or somebody is parked there, or the number leads elsewhere.
         """
         room = self._focus.call(session)
-        if orbit and (self._accounts.find(orbit) or parked_at(self._focus.calls.values(), orbit)):
+        if orbit and (self._focus.dialer.is_taken(orbit) or parked_at(self._focus.calls.values(), orbit)):
             raise WrongState("The number is taken")
         park(room, _answered(room, party), orbit)
         return room.session

@@ -76,3 +76,16 @@ def test_it_is_for_who_has_proved_who_it_is(tmp_path: Path) -> None:
                 await agent.invite(ECHO)
 
     run(scene())
+
+
+def test_numbers_that_lead_somewhere_are_taken(tmp_path: Path) -> None:
+    async def scene() -> None:
+        config = changed(load(DEV_PATH), {"sip": {"echo_number": "443", "own_room_prefix": "8"}})
+        async with ConferenceBridge(tmp_path, config) as bridge:
+            taken = bridge.focus.dialer.is_taken
+            assert [each for each in ("443", "101", "201", "8101", "16505550100", "801", "44") if not taken(each)] == [
+                "801",
+                "44",
+            ]
+
+    run(scene())

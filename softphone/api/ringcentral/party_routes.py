@@ -30,7 +30,7 @@ router = APIRouter(
 )
 
 
-# Numbers that no other feature begins with, and that telephones can dial.
+# Numbers that telephones can dial.
 ORBIT = re.compile(r"[0-9]{1,15}")
 # What a caller hears before it leaves a message.
 VOICEMAIL = ("vm-nobodyavail", "beep")

@@ -247,7 +247,14 @@ async def test_a_call_is_parked_under_a_number_and_whoever_calls_that_has_it(
 
 
 @pytest.mark.parametrize(
-    ("orbit", "expected"), [("a b", (400, "CMN-101")), ("x" * 20, (400, "CMN-101")), ("103", (409, "TAS-106"))]
+    ("orbit", "expected"),
+    [
+        ("a b", (400, "CMN-101")),
+        ("x" * 20, (400, "CMN-101")),
+        ("103", (409, "TAS-106")),
+        ("201", (409, "TAS-106")),
+        ("16505550100", (409, "TAS-106")),
+    ],
 )
 async def test_where_nobody_is_parked(
     shared: Server, ada: httpx.AsyncClient, orbit: str, expected: tuple[int, str]
@@ -255,6 +262,19 @@ async def test_where_nobody_is_parked(
     async with talking(shared) as (ann, bob, path, own):
         refused = await ada.post(f"{path}/parties/{own}/transfer", json={"parkOrbit": orbit})
         assert code(refused) == expected and ann.ended.empty() and bob.ended.empty()
+
+
+async def test_of_two_who_call_one_orbit_at_once_one_has_the_call(shared: Server, ada: httpx.AsyncClient) -> None:
+    async with Phone(shared, "103") as cid, Phone(shared, "104") as dan, talking(shared) as (_, bob, path, own):
+        await ada.post(f"{path}/parties/{own}/transfer", json=ORBIT)
+        await asyncio.gather(cid.call("801"), dan.call("801"))
+        await until(lambda: shared.focus.parties == 2)
+        await until(lambda: cid.ended.qsize() + dan.ended.qsize() == 1)
+        talks, late = (cid, dan) if cid.ended.empty() else (dan, cid)
+        assert await late.hung_up() == "bye"
+        shown = (await ada.get(path)).json()["parties"]
+        assert [each["status"] for each in shown] == [{"code": "Answered"}] * 2
+        assert shown[1]["from"]["phoneNumber"] == talks.number and talks.ended.empty() and bob.ended.empty()
 
 
 async def test_who_picks_up_and_hangs_up_at_once_is_told_so(
