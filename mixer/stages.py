@@ -192,8 +192,8 @@ class Stages:
         self._used = -1
 
     def run(self, end: int, rooms_end: int) -> tuple[list[tuple[int, str]], NDArray[np.int64]]:
-        """Do a tick; `end` and `rooms_end`: one past the last row and room in use. Gives what `listen` gives."""
-        self._ticks, self._end, self._rooms_end = self._ticks + 1, end, rooms_end
+        """Do a tick; parameters are as of `begin`, what it gives is as of `listen`."""
+        self.begin(end, rooms_end)
         lane, roster = self._alone, self._roster
         if roster.dialling or roster.whispers.to:
             self._use(census(self._hall, end, rooms_end))
@@ -208,7 +208,7 @@ class Stages:
         return found
 
     def begin(self, end: int, rooms_end: int) -> None:
-        """Begin a tick."""
+        """Begin a tick; `end` and `rooms_end`: one past the last row and room in use."""
         self._ticks, self._end, self._rooms_end = self._ticks + 1, end, rooms_end
 
     def _use(self, used: int) -> None:

@@ -62,3 +62,5 @@ def test_a_tick_in_one_call_is_that_of_its_stages(taped: dict[int, int]) -> None
         twins.tick(k)
         twins.compare()
     assert any(frame.any() for frame in twins.both[0].lanes[0].frames)
+    looked = [bridge.stages._used for bridge in twins.both]
+    assert looked[0] < 0 < looked[1], "the first has never looked which lanes there are, all was one call"
