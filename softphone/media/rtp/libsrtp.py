@@ -48,29 +48,39 @@ def load() -> Any:
     Raises
     ------
     MediaError
-        It is not there.
+        It is not there, or has not all of `FUNCTIONS`.
     """
     try:
         import pylibsrtp  # noqa: F401  its import makes the library ready
         from pylibsrtp._binding import ffi, lib
     except ImportError as error:
         raise MediaError(f"SRTP needs the package `pylibsrtp`: {error}") from error
+    addresses = {_symbol(name): int(ffi.cast("uintptr_t", _address(name))) for name in FUNCTIONS}
     if COMPILED:
         from llvmlite import binding
 
-        for name in FUNCTIONS:
-            binding.add_symbol(_symbol(name), int(ffi.cast("uintptr_t", _address(name))))
+        for symbol, address in addresses.items():
+            binding.add_symbol(symbol, address)
     return lib, ffi
 
 
 @cache
 def _address(name: str) -> Any:
-    """Give where a function is; pylibsrtp knows some of them only, the file that it is has them all."""
+    """Give where a function is; pylibsrtp knows some of them only, the file that it is has them all.
+
+    Raises
+    ------
+    MediaError
+        It has not.
+    """
     from pylibsrtp import _binding
 
     if hasattr(_binding.lib, name):
         return _binding.ffi.addressof(_binding.lib, name)
-    found = ctypes.cast(getattr(ctypes.CDLL(_binding.__file__), name), ctypes.c_void_p).value
+    try:
+        found = ctypes.cast(getattr(ctypes.CDLL(_binding.__file__), name), ctypes.c_void_p).value
+    except (AttributeError, OSError) as error:
+        raise MediaError(f"the libsrtp of `pylibsrtp` has no {name}: {error}") from error
     return _binding.ffi.cast(f"int (*)({', '.join(FUNCTIONS[name])})", found)
 
 

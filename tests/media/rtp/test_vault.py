@@ -13,6 +13,7 @@ from pylibsrtp import Policy, Session
 from softphone.errors import MediaError
 from softphone.media.contract.leg import LegSpec
 from softphone.media.contract.security import Srtp
+from softphone.media.rtp import libsrtp
 from softphone.media.rtp.vault import SOURCES, Vault, check
 from softphone.srtp import SRTP_PROFILES
 from tests.media.srtp import Secrets
@@ -271,3 +272,9 @@ def test_what_another_vault_has_heard_says_nothing_of_other_keys(profile: str) -
     there.put(0, other)
     assert there.open(0, Secrets(profile, other.receive).seal(packet(5))) == packet(5)
     assert here.keys(1) is None
+
+
+def test_a_library_that_has_not_all_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libsrtp, "FUNCTIONS", {**libsrtp.FUNCTIONS, "srtp_is_not_there": ("srtp_t",)})
+    with pytest.raises(MediaError, match="srtp_is_not_there"):
+        libsrtp.load.__wrapped__()
