@@ -111,6 +111,38 @@ def test_who_supervises_hangs_up_and_the_others_talk_on(tmp_path: Path) -> None:
     play(tmp_path, scene, **HIDDEN)
 
 
+def test_who_was_to_hear_it_has_left_when_it_answers(tmp_path: Path) -> None:
+    async def scene(bridge: ConferenceBridge) -> None:
+        rung, boss = asyncio.Event(), list[Call]()
+
+        async def late(call: Call) -> None:
+            boss.append(call)
+            rung.set()
+            await asyncio.sleep(1)
+            await call.accept()
+
+        async with (
+            bridge.agent("101", on_call=late),
+            bridge.agent("102") as host,
+            bridge.agent("103") as other,
+        ):
+            conference = await bridge.conference("102")
+            await host.invite(bridge.uri(conference))
+            call = await other.invite(bridge.uri(conference))
+            (advised,) = (id for id, each in conference.parties.items() if each.address.number == "103")
+            ann = bridge._accounts.extensions["101"]
+            asked = asyncio.create_task(bridge.control.calls.supervise(conference.id, by=ann, heard_by=(advised,)))
+            await rung.wait()
+            await call.hangup()
+            with pytest.raises(NoSuchParty):
+                await asked
+            assert await boss[0].wait_ended() == "bye"
+            await asyncio.sleep(1)
+            assert len(conference.parties) == 1 and bridge.focus.parties == 1
+
+    play(tmp_path, scene, **HIDDEN)
+
+
 async def ring(call: Call) -> None:
     await call.wait_ended()
 

@@ -8,7 +8,7 @@ import asyncio
 
 import structlog
 
-from softphone.errors import MediaError
+from softphone.errors import MediaError, SoftphoneError
 from softphone.focus.errors import WrongState
 from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.hangup import Hangup
@@ -65,7 +65,9 @@ class Supervision(CallOwner):
         Raises
         ------
         WrongState
-            The session, its call, or the party is over.
+            The session, or its own call, is over.
+        NoSuchParty
+            One that is to hear it has left.
         """
         room, member = self._room, self._member
         if room.ended or member is None:
@@ -129,8 +131,10 @@ async def supervise(
     ------
     NotReached
         Nobody has answered.
+    NoSuchParty
+        One that is to hear it has left meanwhile.
     WrongState
-        The session does not let it in, or is over.
+        The session is over.
     """
     own = TelephonySession(new_session_id(), SessionOrigin.CALL, extension.id)
     session, who = room.session, PartyAddress.of(extension)
@@ -155,7 +159,7 @@ async def supervise(
     supervision = Supervision(room, member, party)
     try:
         await supervision.begin(heard_by)
-    except (WrongState, asyncio.CancelledError):
+    except (SoftphoneError, asyncio.CancelledError):
         supervision.end()
         raise
     log.info("supervised", session=session.id, by=extension.number, heard_by=heard_by)
