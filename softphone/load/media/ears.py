@@ -4,7 +4,7 @@ Nothing here guesses: where a window has holes, where the word is there but not 
 fell silent meanwhile, the answer is "not known".
 """
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from msgspec import Struct
@@ -86,25 +86,44 @@ def listen(
     HeardWindows
         A talker is `NOT_KNOWN` to a listener whose window has holes that may hide it, or who heard something like it.
     """
-    words = np.stack([codes()[name_of(int(number))[1]] for number in talkers]).astype(np.float64)
-    words -= words.mean(axis=1, keepdims=True)
+    words, transforms = _words(talkers.astype(np.int64).tobytes())
     seen = series[:, :, column].astype(np.float64)
     there = (series != 0).any(axis=2)
     seen -= _mean(seen, there)[:, None, :]
     seen *= there[:, :, None]
-    around = np.concatenate((words, words[:, :-1]), axis=1)  # at each shift the word goes on with its beginning
-    spectra = np.conj(np.fft.rfft(seen, SIZE, axis=1)) * np.fft.rfft(around, SIZE, axis=1).T
+    power = np.einsum("ijk,ijk->ik", seen, seen)
+    spectra = np.conj(np.fft.rfft(seen, SIZE, axis=1)) * transforms
     product = np.fft.irfft(spectra, SIZE, axis=1)[:, :WORD]  # (listeners, shifts, talkers)
-    shift, swing, likeness = _best(product, words, np.einsum("ijk,ijk->ik", seen, seen))
+    shift, swing, likeness = _best(product, words, power)
     level = 20 * np.log10(np.maximum(swing * 2 / (1 - SOFT) / np.sqrt(2), 1e-9))
     known = np.where(likeness >= SURE, HEARD, np.where(likeness < SURELY_NOT, NOT_HEARD, NOT_KNOWN))
     known = np.where((known == HEARD) & (level < FLOOR_DBOV), NOT_HEARD, known)
-    power = np.einsum("ijk,ijk->ik", seen, seen) / WORD
-    known = np.where((known == NOT_HEARD) & (power > 10 ** (CROWDED_DBOV / 10)), NOT_KNOWN, known)
+    known = np.where((known == NOT_HEARD) & (power / WORD > 10 ** (CROWDED_DBOV / 10)), NOT_KNOWN, known)
     known[(known == NOT_HEARD) & (frames < WHOLE * WORD)[:, None]] = NOT_KNOWN
     known[frames < ENOUGH * WORD] = NOT_KNOWN
     level = np.where(known == HEARD, level, -127.0)
     return HeardWindows(known.astype(np.int8), level.astype(np.float32), shift)
+
+
+@lru_cache(4)
+def _words(talkers: bytes) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
+    """Give the words of some talkers, who are the same in each look of a run.
+
+    Parameters
+    ----------
+    talkers
+        Their numbers, int64, shape (talkers,), as bytes.
+
+    Returns
+    -------
+    words, transforms
+        Without their means, shape (talkers, 127); of each, twice around, the spectrum, shape (SIZE / 2 + 1, talkers).
+    """
+    named = [name_of(number)[1] for number in np.frombuffer(talkers, np.int64).tolist()]
+    words = codes()[named].astype(np.float64)
+    words -= words.mean(axis=1, keepdims=True)
+    around = np.concatenate((words, words[:, :-1]), axis=1)  # at each shift the word goes on with its beginning
+    return words, np.ascontiguousarray(np.fft.rfft(around, SIZE, axis=1).T)
 
 
 def _mean(seen: NDArray[np.float64], there: NDArray[np.bool_]) -> NDArray[np.float64]:
