@@ -316,23 +316,25 @@ class CallCommands(Commands):
         WrongState
             The call is over, or in a conference; or nobody answered at the number, and the call is as it was.
         """
-        room = self._focus.calls.get(call.session)
-        if room is None or call.over:
-            raise WrongState("The call is over, or in a conference")
+        room = self._room_of(call)
         with unreached():
             return await put_through(room, self._focus.dialer.spelled(number), by.id)
 
+    def _room_of(self, call: PlacedCall) -> CallRoom:
+        room = self._focus.calls.get(call.session)
+        if room is None or call.over:
+            raise WrongState("The call is over, or in a conference")
+        return room
+
     async def take_message(self, call: PlacedCall, dictation: Dictation) -> Dictated:
-        """Record what the called says to the server, until it is said; returns when the recording is complete.
+        """Record what the called says, until the call ends at most; returns when the recording is complete.
 
         Raises
         ------
         WrongState
             The call is over, or in a conference; or it cannot be recorded.
         """
-        room = self._focus.calls.get(call.session)
-        if room is None or call.over:
-            raise WrongState("The call is over, or in a conference")
+        room = self._room_of(call)
         keys: asyncio.Queue[str] = asyncio.Queue()
         call.on_key = keys.put_nowait
         try:

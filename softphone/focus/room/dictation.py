@@ -47,6 +47,8 @@ class Dictation:
         LibraryError
             The recording is gone by then.
         """
+        if room.recorder.running:  # that of somebody else, who keeps it
+            await _record(room, RecordingState.OFF)
         started = await _record(room, RecordingState.RUNNING)
         heard: asyncio.Queue[str | bool | None] = asyncio.Queue()
         watching = [

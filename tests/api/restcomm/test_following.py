@@ -12,7 +12,7 @@ from tests.api.restcomm.rcml_server import Documents
 from tests.api.restcomm.test_calls import make, read, web
 from tests.focus.phone import Phone
 from tests.focus.table import until
-from tests.focus.test_two_party import answer, busy, reachable, ring
+from tests.focus.test_two_party import answer, busy, calls_of, reachable, ring
 from tests.support.tones import sine
 
 __all__ = ["web"]
@@ -163,6 +163,25 @@ async def test_where_nothing_is_said_nothing_is_kept(shared: Server, ben: httpx.
         assert await phone.hung_up() == "bye"
         await until(lambda: shared.focus.parties == 0)
     assert {each.id for each in shared.recordings.entries} == before
+
+
+async def test_a_recording_that_runs_already_is_kept_apart(
+    shared: Server, ben: httpx.AsyncClient, web: Documents
+) -> None:
+    before = {each.id for each in shared.recordings.entries}
+    async with Phone(shared, "103") as phone:
+        incoming = await reachable(phone, answer)
+        await make(ben, Url=web.put("ask", "<Gather action='key' numDigits='1' timeout='60'/>"))
+        web.put("key", "<Record playBeep='false' timeout='1'/><Hangup/>")
+        await web.asked.get()
+        call = await asyncio.wait_for(incoming.get(), 30)
+        (session,) = calls_of(shared)
+        own = await shared.control.start_recording(session.id)
+        await phone.keys(call, "1")
+        assert await phone.hung_up() == "bye"
+        await until(lambda: shared.focus.parties == 0)
+    # Nothing was said, and of that nothing is kept.
+    assert {each.id for each in shared.recordings.entries} == {*before, own.id}
 
 
 async def test_who_hangs_up_and_has_said_nothing_leaves_nothing(
