@@ -71,7 +71,7 @@ class Mandate:
     "Gives what the server of a document is told of the call."
     failed: Callable[[], None]
     "Called before the call ends because something could not be done."
-    base: str = ""
+    recordings: str = ""
     "URL of the recordings of the owner."
 
 
@@ -233,7 +233,7 @@ class Interpreter:
         sid = recording_sid(message.recording)
         told = {
             "RecordingSid": sid,
-            "RecordingUrl": f"{mandate.base}/{sid}.{entry.mix.rpartition('.')[2]}",
+            "RecordingUrl": f"{mandate.recordings}/{sid}.{entry.mix.rpartition('.')[2]}",
             "RecordingDuration": str(round(message.seconds)),
             "Digits": message.key,
         }

@@ -40,6 +40,8 @@ MAX_PARTICIPANTS = 40
 LONGEST_NAME = 200
 LONGEST_TEXT = 4000
 LONGEST_PAUSE_S = 3600
+# Of <Record>.
+LONGEST_MESSAGE_S = 3600
 LONGEST_URL = 2000
 MOST_DIGITS = 255
 LONGEST_TIMEOUT_S = 300
@@ -148,7 +150,7 @@ class RecordMessage:
     timeout_s: int = 5
     "So long without a word end it."
     finish: str = ANY_KEY
-    longest_s: int = LONGEST_PAUSE_S
+    longest_s: int = LONGEST_MESSAGE_S
     beep: bool = True
 
 
@@ -239,7 +241,7 @@ def _record(element: Element) -> Verb:
         _method(element),
         _number(element, "timeout", 5, 1, LONGEST_TIMEOUT_S),
         _keys(element, ANY_KEY),
-        _number(element, "maxLength", LONGEST_PAUSE_S, 1, LONGEST_PAUSE_S),
+        _number(element, "maxLength", LONGEST_MESSAGE_S, 1, LONGEST_MESSAGE_S),
         _flag(element, "playBeep", True),
     )
 
