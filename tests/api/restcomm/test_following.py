@@ -122,7 +122,7 @@ async def test_what_is_said_is_recorded_and_the_next_document_told_of_it(
             case "key":
                 await call.send_keys("#")
             case "hangup":
-                await call.hangup()
+                await call.hangup(drain=True)  # what is written goes out first
         await call.wait_ended()
 
     port = shared.stack.port
