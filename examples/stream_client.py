@@ -1,6 +1,6 @@
-"""Hears a conference by WebSocket and says it back a second later: ``python stream_client.py URL KEY``.
+"""An echo with one second of delay, by WebSocket: ``python stream_client.py URL KEY``.
 
-URL and KEY are of the answer to ``POST /api/v1/conferences/{id}/streams`` with ``{"says": true}``.
+URL and KEY are in the response to ``POST /api/v1/conferences/{id}/streams`` with ``{"says": true}``.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import websockets
 
 
 async def talk(url: str, key: str) -> str:
-    """Echo until the stream ends, and say why it did."""
+    """Echo until the stream ends; return the reason."""
     late: deque[bytes] = deque()  # L16, little-endian, 20 ms each
     async with websockets.connect(url, additional_headers={"Authorization": f"Bearer {key}"}) as stream:
         print(await stream.recv())  # {"event": "start", ...}
@@ -22,7 +22,7 @@ async def talk(url: str, key: str) -> str:
                 return str(json.loads(message)["stop"]["reason"])
             late.append(message)
             if len(late) > 50:
-                with suppress(websockets.ConnectionClosed):  # then it says why, next
+                with suppress(websockets.ConnectionClosed):  # the next message has the reason
                     await stream.send(late.popleft())
     return "gone"
 
