@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer.comfort import ROW_STEP, soften
-from mixer.kernel import Int, kernel
+from mixer.kernel import kernel
 from mixer.limit import narrow
 from mixer.party import Parties, Party, Rooms
 from mixer.ramp import is_scaled, rising, scale
@@ -127,8 +127,8 @@ def serve(
         What others hear of each row; and what is heard of it in the room that it leaves.
     sums : ndarray of int32, shape (rooms, samples)
         As `sum_rooms` makes them.
-    wide : ndarray of int32
-        A frame to work in.
+    wide : ndarray of int32, shape (2, samples)
+        To work in.
     limits : ndarray of float32, shape (rooms,)
         Gains of the limiters of the rooms in this lane.
     first : int
@@ -149,7 +149,7 @@ def serve(
         p = parties[row]
         if p.ear_lane == rate.lane and p.frame < 0 and wants_own(p):
             compose(p, rate, sums, heard[row], leaving[row], wide)
-            finish(p, rate, wide, frames[first])
+            finish(p, rate, wide[0], frames[first])
             soften(frames[first], rate, hiss, at + row * ROW_STEP)
             p.frame = first
             first += 1
@@ -197,28 +197,40 @@ def wants_own(p: Party) -> bool:
 
 @kernel
 def compose(p: Party, rate: Rate, sums: Wide, voice: Samples, leaving: Samples, wide: Wide) -> None:
-    """Make the sum that a row hears, without its own voice; who comes from another room goes from that sum to this."""
+    """Make the sum that a row hears, without its own voice; who comes from another room goes from that sum to this.
+
+    It is made in the first of the two frames of `wide`.
+    """
+    total, there = wide[0], wide[1]
     ear = ear_of(p)
     before = p.ear if p.ear >= -1 else ear
-    for j in range(np.uint64(0), np.uint64(rate.samples)):
-        wide[j] = _others(p, sums, ear, voice, leaving, j)
+    _others(p, rate, sums, ear, voice, leaving, total)
     if before != ear:
+        _others(p, rate, sums, before, voice, leaving, there)
         for j in range(rate.ramp):
-            there = _others(p, sums, before, voice, leaving, j)
-            wide[j] = np.int32(np.rint(there + (wide[j] - there) * rising(rate, j)))
+            total[j] = np.int32(np.rint(there[j] + (total[j] - there[j]) * rising(rate, j)))
 
 
 @kernel
-def _others(p: Party, sums: Wide, room: int, voice: Samples, leaving: Samples, j: int) -> Int:
-    """Give one sample of what the others say in a room."""
+def _others(p: Party, rate: Rate, sums: Wide, room: int, voice: Samples, leaving: Samples, out: Wide) -> None:
+    """Give what the others say in a room."""
     if room < 0:
-        return 0
-    total = np.int64(sums[room, j])
+        clear(out, rate)
+        return
+    total = sums[room]
+    for j in range(np.uint64(0), np.uint64(rate.samples)):
+        out[j] = total[j]
     if p.room == room and is_aloud(p):
-        total -= voice[j]
+        _take_away(out, rate, voice)
     if p.leaving == room:
-        total -= leaving[j]
-    return total
+        _take_away(out, rate, leaving)
+
+
+@kernel
+def _take_away(total: Wide, rate: Rate, voice: Samples) -> None:
+    """Take a voice out of a sum."""
+    for j in range(np.uint64(0), np.uint64(rate.samples)):
+        total[j] -= voice[j]
 
 
 @kernel

@@ -104,7 +104,7 @@ class Lane:
         self.leaving: Samples = np.zeros((capacity, samples), np.int16)
         self.kept: Samples = np.zeros((capacity, 2 * samples), np.int16)
         self.ahead, self.made = np.zeros(samples, np.int16), np.zeros((2, samples), np.float32)
-        self.wide = np.zeros(samples, np.int32)
+        self.wide = np.zeros((2, samples), np.int32)
         self.sums, self.without = np.zeros((2, capacity, samples), np.int32)
         self._whispered = np.zeros((0, samples), np.int32)
         self.recorded: Samples = np.zeros((capacity, samples), np.int16)

@@ -66,7 +66,7 @@ def judge(
     """
     parties, rooms, said = hall.parties, hall.rooms, lane.past[tick % PAST]
     changes = listen(
-        parties, end, rooms, lane.rates[lane.number], said, hall.noisy, doubtful, hall.gates[lane.number], lane.wide,
+        parties, end, rooms, lane.rates[lane.number], said, hall.noisy, doubtful, hall.gates[lane.number], lane.wide[0],
         lane.heard, lane.leaving, hall.changed, changes,
     )  # fmt: skip
     if rooms_end >= 0:

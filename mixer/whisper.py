@@ -118,7 +118,7 @@ def whisper(
     listeners, circle_of : ndarray of int64, shape (listeners,)
         Who belongs to which circle.
     whispered : ndarray of int32, shape (circles, samples)
-        To work in, as are `lively` (bool, circles), `key` (int64, two per row) and `wide` (int32, samples).
+        To work in, as are `lively` (bool, circles), `key` (int64, two per row) and `wide` (int32, shape (2, samples)).
     frames : ndarray of int16, shape (frames, samples)
         Out.
 
@@ -141,8 +141,8 @@ def whisper(
             p.frame, p.limit_out = k, parties[key[2 * k + 1]].limit_out
             continue
         compose(p, rate, sums, heard[row], leaving[row], wide)
-        _join(wide, rate, whispered[ring])
-        finish(p, rate, wide, frames[count])
+        _join(wide[0], rate, whispered[ring])
+        finish(p, rate, wide[0], frames[count])
         p.frame, key[2 * count], key[2 * count + 1] = count, same, row
         count += 1
     return count
