@@ -7,7 +7,7 @@ from softphone.address import own_address
 from softphone.certificates import self_signed
 from softphone.config import Config
 from softphone.media.contract.settings import WorkerSettings
-from softphone.sip.stack import StackSettings
+from softphone.sip.driver import StackSettings
 from softphone.sip.transport.sources import SourceGate, SourceLimits
 from softphone.sip.transport.tls import TlsSettings
 from softphone.sip.ua.capabilities import Capabilities

@@ -221,8 +221,7 @@ class Server:
         await starting.enter_async_context(self.recordings)
         await starting.enter_async_context(watchers)
         starting.push_async_callback(self._drain)
-        self.stack.on_request = self.door.on_request
-        self.stack.on_invite = self.door.on_invite
+        self.stack.serve(self.door.on_invite, self.door.on_request)
         await starting.enter_async_context(TrunkLines(self.stack, dialer.trunks))
         await self._start_http()
         hosts = {each for each in (self.stack.host, self.stack.host6, *self._http.hosts) if not is_wildcard(each)}
@@ -280,7 +279,7 @@ class Server:
         await starting.enter_async_context(Pinholes(self.stack, self.registrar, sip.domain, sip.nat_ping_s))
 
     async def _drain(self) -> None:
-        self.stack.overloaded = True
+        self.stack.take_no_calls()
         await self.focus.drain()
 
     def _make_focus(self, dialer: Dialer) -> Focus:

@@ -19,8 +19,9 @@ import pytest
 
 from softphone import hearing
 from softphone.errors import CallRefused
+from softphone.sip.driver import StackSettings
 from softphone.sip.message.digest import Credentials
-from softphone.sip.stack import Stack, StackSettings
+from softphone.sip.stack import Stack
 from softphone.sip.ua.call import InviteSession
 from softphone.store.archive import Archive
 from softphone.store.database import Database, url_of

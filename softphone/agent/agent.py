@@ -26,10 +26,11 @@ from softphone.calls.names import LOOKUPS
 from softphone.codec import CODECS, spoken_here
 from softphone.errors import CallEnded, CallRefused, SdpError, SipNetworkError, SoftphoneError
 from softphone.resolver import Resolver
+from softphone.sip.driver import StackSettings
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.uri import Uri
 from softphone.sip.services.registration import Registration
-from softphone.sip.stack import Stack, StackSettings
+from softphone.sip.stack import Stack
 from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.capabilities import Capabilities
 from softphone.sip.where.attempt import Locator

@@ -26,7 +26,7 @@ from softphone.sip.ua.refresh import SessionSettings
 from softphone.sip.where.attempt import Locator, Outages, RequestAttempt
 from softphone.sip.where.locate import Target
 
-__all__ = ["Driver", "StackSettings", "Transport", "TransportMaker"]
+__all__ = ["Driver", "RequestUser", "StackSettings", "Transport", "TransportMaker"]
 
 log = logging.getLogger(__name__)
 
@@ -93,26 +93,29 @@ class Transport(Protocol):
         """Send what keeps the way to a peer open (RFC 5626 section 4.4.1)."""
 
 
+class RequestUser(Protocol):
+    """What takes the requests that come: `softphone.sip.dispatcher.Dispatcher`."""
+
+    def request(self, key: str, request: Request, source: Hop) -> None:
+        """Take a request that is neither ACK nor CANCEL; does not raise."""
+
+    def cancelled(self, event: events.CancelReceived) -> None:
+        """Take a CANCEL; does not raise."""
+
+
 TransportMaker = Callable[[Callable[[bytes, Hop], None], Callable[[str | None], None]], Transport]
 
 
 class Driver:
     """One transport, all transactions, all calls: the `Node` of everything above.
 
-    Parameters
+    Attributes
     ----------
-    on_request, on_cancel
-        Told of each request and CANCEL; must not raise.
+    listeners
+        Where others reach us, for Via and Contact.
     """
 
-    def __init__(
-        self,
-        settings: StackSettings,
-        on_request: Callable[[str, Request, Hop], None],
-        on_cancel: Callable[[events.CancelReceived], None],
-        transport: TransportMaker,
-        resolver: Resolver,
-    ) -> None:
+    def __init__(self, settings: StackSettings, transport: TransportMaker, resolver: Resolver) -> None:
         self.settings = settings
         self.timers = settings.timers
         self.capabilities = settings.capabilities
@@ -123,8 +126,6 @@ class Driver:
         self.ports: dict[str, int] = {}
         self.host6 = settings.host6
         self.listeners = Listeners(self.host, self.port, host6=self.host6)
-        self._on_request = on_request
-        self._on_cancel = on_cancel
         self._layer = TransactionLayer(settings.timers)
         self.outages = Outages(settings.stream_above if settings.tcp else None)
         self._locator = Locator(resolver)
@@ -146,9 +147,15 @@ class Driver:
             events.Terminated: self._terminated,
         }
 
-    async def start(self) -> None:
-        """Listen; ``host`` and ``port`` then say where. Raises OSError, the message naming the port."""
-        self._loop = asyncio.get_running_loop()
+    async def start(self, user: RequestUser) -> None:
+        """Listen; ``host`` and ``port`` then say where. Raises OSError, the message naming the port.
+
+        Parameters
+        ----------
+        user
+            Is given what comes.
+        """
+        self._loop, self._user = asyncio.get_running_loop(), user
         own = self.settings
         await self._transport.start(own.host, own.port, tcp=own.tcp, host6=own.host6)
         self.port, self.ports = self._transport.port, dict(self._transport.ports)
@@ -357,7 +364,7 @@ class Driver:
 
     def _request(self, event: events.RequestReceived) -> None:
         self._counts["requests_in"] += 1
-        self._on_request(event.key, event.request, event.source)
+        self._user.request(event.key, event.request, event.source)
 
     def _repeated(self, event: events.InviteRepeated) -> None:
         if call := self.directory.by_key(event.key):
@@ -376,7 +383,7 @@ class Driver:
 
     def _cancelled(self, event: events.CancelReceived) -> None:
         self._counts["requests_in"] += 1
-        self._on_cancel(event)
+        self._user.cancelled(event)
 
     def _failed(self, event: events.TransactionFailed) -> None:
         if user := self._users.get(event.key):

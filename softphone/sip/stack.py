@@ -1,44 +1,34 @@
-"""A SIP node: places calls, registers, and says which part of it an incoming request belongs to."""
+"""A SIP node: places calls, registers, and gives what comes to its handlers."""
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from softphone.address import canonical
-from softphone.errors import CallEnded, CallRefused, SipTimeout
+from softphone.errors import SipTimeout
 from softphone.resolver import Resolver
+from softphone.sip.dispatcher import Dispatcher, OnInvite, OnRequest
 from softphone.sip.driver import Driver, StackSettings, TransportMaker
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.fields import Address
-from softphone.sip.message.message import Headers, Request, Response, response, tag_of
+from softphone.sip.message.message import Headers, Request, Response
 from softphone.sip.message.uri import Uri, split_headers
 from softphone.sip.services.registration import Registration
 from softphone.sip.trace import Trace
-from softphone.sip.transaction.events import CancelReceived
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop, TransportKind
 from softphone.sip.transport.sockets import SocketTransport
 from softphone.sip.ua.call import InviteSession
-from softphone.sip.ua.capabilities import SUBSCRIPTION, default_answer, refuse
 from softphone.sip.ua.client_request import ask
-from softphone.sip.ua.edge_profile import ORDINARY, EdgeProfile, edge_of
+from softphone.sip.ua.edge_profile import ORDINARY, EdgeProfile
 from softphone.sip.ua.invite_client import GivenUp, Progress
-from softphone.sip.ua.invite_server import IncomingInvite
-from softphone.sip.ua.line import Line
 from softphone.sip.ua.outgoing import Plan, place
 from softphone.sip.ua.peer_offers import OnOffer
-from softphone.sip.ua.replacing import replaced_by
 from softphone.sip.where.locate import Target, spoken
-from softphone.sip.where.route import WayBack
 
-__all__ = ["Stack", "StackSettings"]
+__all__ = ["Stack"]
 
-log = logging.getLogger(__name__)
-
-RETRY_AFTER_S = "5"
-
-OnInvite = Callable[[InviteSession], Awaitable[None]]
-OnRequest = Callable[[Request, Hop], Awaitable[Response | None]]
+NO_HANDLERS: Mapping[str, OnRequest] = MappingProxyType({})
 
 
 class Stack:
@@ -46,11 +36,8 @@ class Stack:
 
     Parameters
     ----------
-    on_invite
-        Awaited with each new incoming call; an exception refuses it with 500.
-    on_request
-        Awaited with each other request outside calls and where it came from; returns the response, or None for what
-        the stack answers itself: OPTIONS with 200, anything else with 405.
+    on_invite, on_request
+        What comes is given to these; see `serve`.
     transport
         What carries the messages: makes a `Transport` of the two callbacks.
     resolver
@@ -58,8 +45,6 @@ class Stack:
 
     Attributes
     ----------
-    overloaded
-        While True, new calls are refused with 503 and Retry-After.
     host, host6, port
         Where it is reached; `host6`: by IPv6, if that is another address; else empty.
     """
@@ -69,21 +54,17 @@ class Stack:
         settings: StackSettings,
         *,
         on_invite: OnInvite | None = None,
-        on_request: OnRequest | None = None,
+        on_request: Mapping[str, OnRequest] = NO_HANDLERS,
         transport: TransportMaker = SocketTransport,
         resolver: Resolver | None = None,
     ) -> None:
         self.settings = settings
-        self.on_invite = on_invite
-        self.on_request = on_request
-        self.overloaded = False
         self.host = settings.host
         self.port = settings.port
         self.host6 = settings.host6
-        self._driver = Driver(settings, self._request, self._cancelled, transport, resolver or Resolver())
-        self._undecided: set[InviteSession] = set()
-        self._unanswered = 0
-        self._refused = 0
+        self._driver = Driver(settings, transport, resolver or Resolver())
+        self._dispatcher = Dispatcher(self._driver)
+        self.serve(on_invite, on_request)
 
     # --- its life
 
@@ -95,7 +76,7 @@ class Stack:
         OSError
             The port is in use; the message names it.
         """
-        await self._driver.start()
+        await self._driver.start(self._dispatcher)
         self.host, self.port, self.host6 = self._driver.host, self._driver.port, self._driver.host6
 
     def also_at(self, ports: Mapping[str, int]) -> None:
@@ -106,6 +87,28 @@ class Stack:
     def ports(self) -> Mapping[str, int]:
         """The ports of transports that have others than `port`, by name, and those where others listen for us."""
         return self._driver.ports
+
+    def serve(self, on_invite: OnInvite | None = None, on_request: Mapping[str, OnRequest] = NO_HANDLERS) -> None:
+        """Say what takes the requests that come: once, and here where it has to know the stack first.
+
+        Parameters
+        ----------
+        on_invite
+            Awaited with each new call; None: each is answered with 480.
+        on_request
+            By method, what is awaited with each request outside calls. What is not in the table, and what its handler
+            gives no answer to, the stack answers itself: OPTIONS with 200, of other methods 405.
+
+        Raises
+        ------
+        RuntimeError
+            It has been said.
+        """
+        self._dispatcher.serve(on_invite, on_request)
+
+    def take_no_calls(self) -> None:
+        """Refuse each new call from now on, with 503 and Retry-After."""
+        self._dispatcher.overloaded = True
 
     async def stop(self) -> None:
         """Close everything; calls that are still up are forgotten, not hung up."""
@@ -125,7 +128,7 @@ class Stack:
     def counters(self) -> dict[str, int]:
         """What passed, and what could not: for the metrics."""
         counts = self._driver.counters()
-        return counts | {"refused": counts["refused"] + self._refused}
+        return counts | {"refused": counts["refused"] + self._dispatcher.refused}
 
     # --- what its user asks for
 
@@ -282,116 +285,6 @@ class Stack:
         if target is not None and (target.connection is None or self._driver.flow(target) is not None):
             return target, target.kind, target.host
         return None, spoken(uri), canonical(uri.host)
-
-    # --- to whom a request belongs
-
-    def _request(self, key: str, request: Request, source: Hop) -> None:
-        # A proxy has others behind it, too, who are not to wait for one that cuts its stream so.
-        alone = source.reliable and len(request.vias) == 1
-        if alone and edge_of(request).spaced and (flow := self._driver.flow(source)) is not None:
-            flow.spaced = True
-        if refusal := refuse(request, self.settings.capabilities, self.settings.session):
-            self._driver.respond(key, refusal, once=request.to.tag is None)
-        elif request.to.tag and request.method != "REGISTER":
-            self._in_dialog(key, request, source)
-        elif request.method == "INVITE":
-            self._new_call(key, request, source)
-        else:
-            self._other(key, request, source)
-
-    def _in_dialog(self, key: str, request: Request, source: Hop) -> None:
-        call = self._driver.directory.find(request)
-        if call is None and request.method not in SUBSCRIPTION:
-            self._driver.respond(key, response(request, 481), once=True)
-        elif call is None or not call.receive(key, request, source):
-            if request.method == "REFER":  # one that is not for this call is for nobody: we ask no credentials in calls
-                self._driver.respond(key, default_answer(request, self.settings.capabilities))
-            else:
-                self._other(key, request, source)
-
-    def _new_call(self, key: str, request: Request, source: Hop) -> None:
-        if self._driver.directory.is_merged(request):
-            self._driver.respond(key, response(request, 482), once=True)
-        elif self.on_invite is None:
-            self._driver.respond(key, response(request, 480), once=True)
-        elif self.overloaded or len(self._undecided) >= self.settings.max_pending:
-            self._refuse_busy(key, request)
-        else:
-            self._take(key, request, source, self.on_invite)
-
-    def _take(self, key: str, request: Request, source: Hop, on_invite: OnInvite) -> None:
-        try:
-            replaced = replaced_by(request, self._driver.directory)
-        except CallRefused as refusal:
-            self._driver.respond(key, response(request, refusal.status, refusal.reason), once=True)
-            return
-        if self.settings.trying:
-            self._driver.respond(key, response(request, 100))
-        pending = IncomingInvite(self._driver, key, request, source, self.contact(request.uri.user, source))
-        pending.replaces = replaced
-        way = WayBack.of(self._driver.flow, request, source)
-        call = InviteSession(Line(self._driver, pending.dialog, way, None), request, source, pending=pending)
-        self._driver.directory.enter_incoming(call, key, request)
-        call.came_back = self._driver.directory.is_ours(request)
-        pending.limit(self.settings.invite_timeout_s, call.ring_out)
-        self._undecided.add(call)
-        pending.on_decided = lambda: self._decided(call, key)
-        self._driver.spawn(self._hand_over(call, on_invite))
-
-    def _decided(self, call: InviteSession, key: str) -> None:
-        """Count a call no more; what rings or is answered has its 100 first, where its patience says so."""
-        self._undecided.discard(call)
-        if not self.settings.trying and call.patience.trying:  # of what was refused nothing is sent any more
-            self._driver.respond(key, response(call.invite, 100))
-
-    async def _hand_over(self, call: InviteSession, on_invite: OnInvite) -> None:
-        try:
-            await on_invite(call)
-        except CallEnded:
-            pass
-        except Exception:
-            log.exception("an incoming call could not be handled")
-            call.reject(500)
-        finally:
-            self._undecided.discard(call)
-
-    def _other(self, key: str, request: Request, source: Hop) -> None:
-        if self.on_request is None or request.method in ("BYE", "UPDATE", "INFO"):
-            self._driver.respond(key, default_answer(request, self.settings.capabilities), once=True)
-        elif self._unanswered >= self.settings.max_pending:
-            self._refuse_busy(key, request)
-        else:
-            self._unanswered += 1
-            self._driver.spawn(self._answer(key, request, source, self.on_request))
-
-    async def _answer(self, key: str, request: Request, source: Hop, on_request: OnRequest) -> None:
-        try:
-            answer = await on_request(request, source)
-        except Exception:
-            log.exception("a request could not be handled: %s", request)
-            answer = response(request, 500)
-        finally:
-            self._unanswered -= 1
-        # What changes nothing here is not kept: it is answered again when it comes again.
-        once = answer is None or answer.status >= 300
-        self._driver.respond(key, answer or default_answer(request, self.settings.capabilities), once=once)
-
-    def _refuse_busy(self, key: str, request: Request) -> None:
-        """Refuse a request that we have no time for (RFC 3261 section 21.5.4)."""
-        self._refused += 1
-        self._driver.respond(key, response(request, 503, headers=[("Retry-After", RETRY_AFTER_S)]), once=True)
-
-    def _cancelled(self, event: CancelReceived) -> None:
-        if event.invite is None:
-            self._driver.respond(event.key, response(event.request, 481), once=True)
-            return
-        directory = self._driver.directory
-        call = directory.by_key(event.invite)
-        contact = self.contact(event.request.uri.user, event.source)
-        tag = call.dialog.local.tag if call else tag_of(event.request, f"{contact.uri} {event.source.host}")
-        self._driver.respond(event.key, response(event.request, 200, to_tag=tag))
-        if (user := call or directory.find(event.request)) is not None:
-            user.cancelled(event.invite)
 
 
 def _uris(texts: Sequence[str]) -> tuple[Uri, ...]:

@@ -96,7 +96,7 @@ class ConferenceBridge:
         self._exit.push_async_callback(self._stack.stop)
         self._exit.push_async_callback(self.focus.drain)
         await self._exit.enter_async_context(self._watchers)
-        self._stack.on_invite, self._stack.on_request = self._door.on_invite, self._door.on_request
+        self._stack.serve(self._door.on_invite, self._door.on_request)
         return self
 
     async def __aexit__(self, *_error: object) -> None:

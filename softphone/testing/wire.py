@@ -2,13 +2,14 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from softphone.errors import UnresolvedName
 from softphone.resolver import Record, Resolver
+from softphone.sip.dispatcher import OnInvite, OnRequest
 from softphone.sip.driver import StackSettings
-from softphone.sip.stack import OnInvite, OnRequest, Stack
+from softphone.sip.stack import NO_HANDLERS, Stack
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop, Send
 
@@ -42,7 +43,7 @@ class Ether:
         settings: StackSettings | None = None,
         *,
         on_invite: OnInvite | None = None,
-        on_request: OnRequest | None = None,
+        on_request: Mapping[str, OnRequest] = NO_HANDLERS,
     ) -> Stack:
         """Make a stack on this wire; its port is the next that is free unless the settings name one."""
         settings = settings or StackSettings(tcp=False)

@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from softphone import Agent, AudioError, Call, CallEnded, CallRefused, CallState, FrameStream, SipTimeout
-from softphone.sip.stack import Stack, StackSettings
+from softphone.sip.driver import StackSettings
+from softphone.sip.stack import Stack
 from softphone.sip.ua.call import InviteSession
 from tests.support.tones import amplitude_of, mostly, read_wav, sine
 

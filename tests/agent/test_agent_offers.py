@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from softphone import Agent, Call, CallEnded, CallState, SdpError
+from softphone.sip.driver import StackSettings
 from softphone.sip.message.uri import Uri
-from softphone.sip.stack import Stack, StackSettings
+from softphone.sip.stack import Stack
 from softphone.sip.ua.call import InviteSession
 from tests.support.processes import LOOPBACK
 from tests.support.raw import RawPhone, header, offer

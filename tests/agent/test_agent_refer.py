@@ -3,8 +3,9 @@
 import asyncio
 
 from softphone import Agent, Call, CallRefused
+from softphone.sip.driver import StackSettings
 from softphone.sip.message.message import Request, Response, response
-from softphone.sip.stack import Stack, StackSettings
+from softphone.sip.stack import Stack
 from softphone.sip.transport.hop import Hop
 from tests.support.raw import offer
 
@@ -28,7 +29,7 @@ async def test_a_bot_may_follow() -> None:
         told.put_nowait(request.body.decode().strip())
         return response(request, 200)
 
-    phone = Stack(StackSettings(), on_request=notified)
+    phone = Stack(StackSettings(), on_request={"NOTIFY": notified})
     await phone.start()
     try:
         async with Agent("sip:bot@127.0.0.1", on_call=answer) as bot:

@@ -8,10 +8,11 @@ import pytest
 from softphone import Agent, AuthenticationFailed, Call, CallRefused, SdpError
 from softphone.demo.bridge import running_bridge
 from softphone.resolver import Resolver
+from softphone.sip.driver import StackSettings
 from softphone.sip.message.digest import hash_a1
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.services.auth import Authenticator
-from softphone.sip.stack import Stack, StackSettings
+from softphone.sip.stack import Stack
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.watch import Watch
@@ -27,7 +28,7 @@ class Pbx:
 
     def __init__(self) -> None:
         self.came: list[tuple[str, str]] = []
-        self.stack = Stack(StackSettings(), on_invite=self._invited, on_request=self._asked)
+        self.stack = Stack(StackSettings(), on_invite=self._invited, on_request={"REGISTER": self._asked})
         self._authenticator = Authenticator("pbx", lambda user, algorithm: hash_a1(algorithm, user, "pbx", "secret"))
 
     async def __aenter__(self) -> "Pbx":

@@ -10,7 +10,8 @@ import pytest
 
 from softphone import Agent, Call, CallRefused, SdpError
 from softphone.resolver import Resolver
-from softphone.sip.stack import Stack, StackSettings
+from softphone.sip.driver import StackSettings
+from softphone.sip.stack import Stack
 from softphone.sip.ua.call import InviteSession
 from softphone.testing.bridge import offer
 from tests.support.nameserver import NameServer, name_server

@@ -12,7 +12,8 @@ import pytest
 import pytest_asyncio
 
 from softphone.server import Server
-from softphone.sip.stack import Stack, StackSettings
+from softphone.sip.driver import StackSettings
+from softphone.sip.stack import Stack
 from softphone.sip.ua.call import InviteSession
 from softphone.testing.bridge import offer
 from tests.api.conftest import PATIENCE_S, logged_in
@@ -95,7 +96,7 @@ async def printed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
     async def on_invite(call: InviteSession) -> None:
         await call.answer(offer())
 
-    outside.on_invite = on_invite
+    outside.serve(on_invite)
     account = {"id": OURS, "main_number": "+18559012575"}
     trunk = {"uri": f"sip:127.0.0.1:{outside.port}"}
     async with bridge(tmp_path_factory.mktemp("printed"), account=account, trunk=trunk) as server:

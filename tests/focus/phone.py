@@ -12,9 +12,10 @@ from softphone.commands.serve import with_options
 from softphone.config import DEV_PATH, load
 from softphone.focus.session import TelephonySession
 from softphone.server import Server
+from softphone.sip.driver import StackSettings
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.message import Headers, Response
-from softphone.sip.stack import Stack, StackSettings
+from softphone.sip.stack import Stack
 from softphone.sip.ua.call import InviteSession
 from softphone.store.values import Extension
 from softphone.testing.bridge import offer

@@ -12,9 +12,10 @@ from softphone.focus.entrance.invite_router import InviteRouter
 from softphone.focus.entrance.subscriptions import RosterSubscriptions
 from softphone.focus.party.dialer import Dialer
 from softphone.sip.message.digest import Credentials
-from softphone.sip.message.message import Response
+from softphone.sip.message.message import Request, Response
 from softphone.sip.services.auth import Authenticator
 from softphone.sip.services.registrar import Registrar
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import InviteSession
 from softphone.testing.bridge import PaperBridge, offer
 from softphone.testing.clock import run
@@ -53,7 +54,8 @@ class Telephone:
         self.calls: list[InviteSession] = []
         self.ended: list[str] = []
         self.progress: list[Response] = []
-        self.stack = board.ether.stack(on_invite=self._rung)
+        self.stack = board.ether.stack(on_invite=self._rung, on_request={"REGISTER": self._asked})
+        self.registrar: Registrar | None = None
         self.credentials = Credentials(number, f"dev-{number}")
 
     @property
@@ -64,6 +66,11 @@ class Telephone:
         call.on_ended = self.ended.append
         self.calls.append(call)
         await self.behaviour(call)
+
+    async def _asked(self, request: Request, source: Hop) -> Response | None:
+        """A provider's registrar, from when there is one."""
+        now = asyncio.get_running_loop().time()
+        return self.registrar.handle(request, source, now) if self.registrar is not None else None
 
     async def register(self) -> None:
         await self.stack.register(
@@ -130,7 +137,7 @@ class Switchboard:
 
     async def __aenter__(self) -> "Switchboard":
         await self.stack.start()
-        self.stack.on_invite, self.stack.on_request = self.door.on_invite, self.door.on_request
+        self.stack.serve(self.door.on_invite, self.door.on_request)
         return self
 
     async def __aexit__(self, *_error: object) -> None:

@@ -18,8 +18,9 @@ from softphone.certificates import self_signed
 from softphone.config import Config, SipConfig, check_exposure
 from softphone.errors import ConfigError, SipNetworkError
 from softphone.server import Server
+from softphone.sip.driver import StackSettings
 from softphone.sip.message.digest import Credentials
-from softphone.sip.stack import Stack, StackSettings
+from softphone.sip.stack import Stack
 from softphone.sip.transport.sockets import SocketTransport
 from softphone.sip.transport.sources import Taken
 from softphone.sip.transport.tls import TlsContexts, TlsSettings

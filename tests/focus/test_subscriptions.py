@@ -34,7 +34,7 @@ class Watcher:
         self.told: asyncio.Queue[xml.Element] = asyncio.Queue()
         self.states: list[str] = []
         self.asked: list[str] = []
-        self.stack = Stack(StackSettings(), on_request=self._notified)
+        self.stack = Stack(StackSettings(), on_request={"NOTIFY": self._notified})
 
     async def _notified(self, received: Request, source: Hop) -> Response:
         self.states.append(received.get("Subscription-State") or "")
@@ -221,7 +221,7 @@ async def test_who_is_called_in_is_told_where(shared: Server) -> None:
         rung.put_nowait(call)
 
     async with Phone(shared, "101") as host, Phone(shared, "103") as bob:
-        bob.stack.on_invite = answering
+        bob.stack.serve(answering)
         await bob.register()
         await host.call(session.token)
         await shared.control.dial(session.id, "103", confirm=False)

@@ -14,9 +14,7 @@ from softphone.errors import CallRefused, ConfigError, SipTimeout
 from softphone.focus.entrance.trunk_lines import TrunkLines
 from softphone.focus.party.trunks import rewritten
 from softphone.focus.session import PartyAddress
-from softphone.sip.message.message import Request, Response
 from softphone.sip.services.registrar import Registrar
-from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import InviteState
 from tests.focus.switchboard import Behaviour, Switchboard, Telephone, answers, play, refuses
 
@@ -201,14 +199,11 @@ def test_a_trunk_that_is_registered_calls_by_its_contact(tmp_path: Path) -> None
         bob = await board.telephone("102", answers)
         registrar = Registrar()
 
-        async def registers(request: Request, source: Hop) -> Response | None:
-            return registrar.handle(request, source, asyncio.get_running_loop().time())
-
         async with TrunkLines(board.stack, board.dialer.trunks) as lines:
             # Away at first: that holds up nothing, and it is asked again.
             await asyncio.sleep(40)
             assert not lines.registrations
-            itsp.stack.on_request = registers
+            itsp.registrar = registrar
             await asyncio.sleep(60)
             (binding,) = registrar.contacts("acc", asyncio.get_running_loop().time())
             user = binding.contact.uri.user or ""

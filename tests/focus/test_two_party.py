@@ -44,7 +44,7 @@ async def reachable(
         calls.put_nowait(call)
         await behaviour(call)
 
-    phone.stack.on_invite = on_invite
+    phone.stack.serve(on_invite)
     await phone.register()
     return calls
 

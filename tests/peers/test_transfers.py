@@ -19,9 +19,10 @@ import pytest_asyncio
 from softphone import Agent, Call
 from softphone.server import Server
 from softphone.sip.dialog.replaces import Replaces
+from softphone.sip.driver import StackSettings
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.uri import Uri
-from softphone.sip.stack import Stack, StackSettings
+from softphone.sip.stack import Stack
 from softphone.sip.ua.call import InviteSession
 from tests.focus.phone import bridge
 from tests.focus.table import until

@@ -94,7 +94,7 @@ async def test_a_registration_finds_its_server_by_its_domain() -> None:
 
         return handle
 
-    first, second = (Stack(StackSettings(), on_request=registrar(status)) for status in (503, 200))
+    first, second = (Stack(StackSettings(), on_request={"REGISTER": registrar(status)}) for status in (503, 200))
     async with there(first, second), caller() as (stack, names):
         names.zone["pbx.example", "NAPTR"] = ['10 10 "s" "SIP+D2U" "" _sip._udp.pbx.example.']
         servers(names, "udp", first.port, second.port)

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from softphone.config import DEV_PATH, load
 from softphone.parts import source_limits
+from softphone.sip.driver import StackSettings
 from softphone.sip.message.message import Response
 from softphone.sip.message.parser import parse
-from softphone.sip.stack import Stack, StackSettings
+from softphone.sip.stack import Stack
 from softphone.sip.transport.hop import Hop
 from softphone.sip.transport.sources import (
     BURST_S,

@@ -129,9 +129,9 @@ def outside(stack: Stack, method: str, **options: Any) -> Request:
 )
 async def test_requests_outside_dialogs(method: str, status: int, header: str | None) -> None:
     async def on_request(received: Request, source: Hop) -> Response | None:
-        return response(received, 200, headers=[("X-Seen", "1")]) if received.method == "MESSAGE" else None
+        return response(received, 200, headers=[("X-Seen", "1")])
 
-    bob, alice = Stack(StackSettings(), on_request=on_request), node()
+    bob, alice = Stack(StackSettings(), on_request={"MESSAGE": on_request}), node()
     async with running(bob, alice):
         answer = await alice.request(outside(bob, method))
         assert answer.status == status
@@ -165,7 +165,7 @@ async def test_a_handler_that_breaks_is_a_500_and_the_next_request_works() -> No
             raise RuntimeError("broken on purpose")
         return None
 
-    bob, alice = Stack(StackSettings(), on_request=on_request), node()
+    bob, alice = Stack(StackSettings(), on_request={"OPTIONS": on_request}), node()
     async with running(bob, alice):
         assert (await alice.request(outside(bob, "OPTIONS"))).status == 500
         broken = False
@@ -242,7 +242,7 @@ async def test_a_telephone_whose_connection_is_closed_is_called_at_its_contact()
         flows.put_nowait(source)
         return response(asked, 200)
 
-    registrar, telephone = Stack(StackSettings(), on_request=register), node(answering)
+    registrar, telephone = Stack(StackSettings(), on_request={"REGISTER": register}), node(answering)
     async with running(registrar, telephone):
         reader, writer = await asyncio.open_connection(registrar.host, registrar.port)
         uri = f"sip:phone@127.0.0.1:{telephone.port};transport=tcp"
@@ -274,3 +274,15 @@ async def test_an_invite_whose_body_has_no_length_is_refused_and_its_connection_
         writer.close()
         call = await bob.invite(f"sip:b@{bob.host}:{bob.port}", OFFER, from_uri="sip:b@h")
         await call.bye()
+
+
+async def test_the_handlers_of_a_stack_are_given_once() -> None:
+    async def asked(received: Request, source: Hop) -> Response | None:
+        return None
+
+    late = Stack(StackSettings())
+    late.serve(answering)
+    with pytest.raises(RuntimeError):
+        late.serve(on_request={"MESSAGE": asked})
+    with pytest.raises(RuntimeError):
+        node(answering).serve(answering)

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from softphone import Agent, Call
-from softphone.sip.stack import Stack, StackSettings
+from softphone.sip.driver import StackSettings
+from softphone.sip.stack import Stack
 from softphone.sip.ua.call import InviteSession
 from tests.support.processes import LOOPBACK
 from tests.support.tones import Pcm, from_mulaw

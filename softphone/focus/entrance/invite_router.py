@@ -1,6 +1,7 @@
 """The SIP door: who may come in, and where to. Every initial INVITE and every REGISTER passes here."""
 
 import time
+from collections.abc import Mapping
 
 import structlog
 
@@ -46,6 +47,7 @@ from softphone.focus.room.replacement import replace as replace_party
 from softphone.focus.session import PartyAddress
 from softphone.focus.token import VoiceCallToken
 from softphone.sip.dialog.target import target_dialog
+from softphone.sip.dispatcher import OnRequest
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.message.uri import number_of
 from softphone.sip.services.auth import Authenticator
@@ -93,6 +95,8 @@ class InviteRouter:
     ----------
     codes, gate
         Judge the codes of callers, and their passes; None: there are no passes.
+    on_request
+        By method, what answers the requests outside of any dialog.
     """
 
     def __init__(
@@ -126,6 +130,13 @@ class InviteRouter:
         self._strangers = Strangers(min(settings.max_calls, legs), focus.context.clock, focus.context.allowances)
         waiting = Waiting(min(settings.max_calls, legs))
         self._reception = Reception(focus, self.codes, conference, waiting, watchers)
+        self.on_request: Mapping[str, OnRequest] = {
+            "REGISTER": self._register,
+            "SUBSCRIBE": self._subscribe,
+            "REFER": self._refer,
+            "MESSAGE": self._message,
+            "PUBLISH": self._publish,
+        }
 
     @property
     def calls(self) -> int:
@@ -316,22 +327,13 @@ class InviteRouter:
         room = await self._focus.create_call(from_.extension_id or callee.extension_id)
         await room.connect(call, who, from_, callee)
 
-    async def on_request(self, request: Request, source: Hop) -> Response | None:
-        """Answer a request outside of any dialog; None leaves it to the stack."""
-        match request.method:
-            case "REGISTER":
-                return self._register(request, source)
-            case "SUBSCRIBE":
-                return self._subscribe(request, source)
-            case "REFER":
-                return self._refer(request, source)
-            case "MESSAGE" if edge_of(request).commands:
-                return self._focus.dialer.messages.receive(request)
-            case "PUBLISH" if edge_of(request).commands:
-                return publish(request)
-        return None
+    async def _message(self, request: Request, source: Hop) -> Response | None:
+        return self._focus.dialer.messages.receive(request) if edge_of(request).commands else None
 
-    def _register(self, request: Request, source: Hop) -> Response:
+    async def _publish(self, request: Request, source: Hop) -> Response | None:
+        return publish(request) if edge_of(request).commands else None
+
+    async def _register(self, request: Request, source: Hop) -> Response:
         """Answer a REGISTER (RFC 3261 section 10.3): everybody registers its own address only."""
         extension = self._proofs.sender(request, source)
         if isinstance(extension, Response):
@@ -340,7 +342,7 @@ class InviteRouter:
             return response(request, 403)
         return self._registrar.handle(request, source, time.monotonic())
 
-    def _subscribe(self, request: Request, source: Hop) -> Response:
+    async def _subscribe(self, request: Request, source: Hop) -> Response:
         """Answer a SUBSCRIBE (RFC 4575 section 3): who may come in without a code may watch, and who is in may."""
         if refusal := self._watchers.bad_event(request):
             return refusal
@@ -359,7 +361,7 @@ class InviteRouter:
                 return self.codes.asks(extension)
         return isinstance(destination, ToBridge)
 
-    def _refer(self, request: Request, source: Hop) -> Response:
+    async def _refer(self, request: Request, source: Hop) -> Response:
         """Answer a REFER outside of a call: about one that its sender is in and names (RFC 4538), whatever it is.
 
         Or to the URI of a conference: who is in it may call others in (RFC 4579 section 5.5).

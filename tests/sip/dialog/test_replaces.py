@@ -100,7 +100,7 @@ class Pickup:
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
         self.carol = pair.ether.stack()
-        pair.alice.on_invite = self.give_way
+        pair.alice.serve(self.give_way)
         self.came: list[InviteSession] = []
 
     async def give_way(self, call: InviteSession) -> None:

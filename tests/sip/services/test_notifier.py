@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from softphone.sip.dispatcher import OnRequest
 from softphone.sip.driver import StackSettings
 from softphone.sip.message.fields import Address
 from softphone.sip.message.message import Headers, Request, Response, request, response
 from softphone.sip.services.notifier import MAX_EXPIRES_S, MAX_OF_HOST, MAX_OF_RESOURCE, MAX_SUBSCRIPTIONS, Notifier
-from softphone.sip.stack import OnRequest, Stack
+from softphone.sip.stack import Stack
 from softphone.sip.transport.flow import Flow
 from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.allowance import Allowances
@@ -43,8 +44,9 @@ class Numbers:
         return f'<x version="{version}" state="{word}">{state}<users state="{word}"/></x>'.encode()
 
 
-def node(on_request: OnRequest, ether: Ether | None) -> Stack:
-    return ether.stack(on_request=on_request) if ether else Stack(StackSettings(), on_request=on_request)
+def node(method: str, handler: OnRequest, ether: Ether | None) -> Stack:
+    table = {method: handler}
+    return ether.stack(on_request=table) if ether else Stack(StackSettings(), on_request=table)
 
 
 class Phone:
@@ -53,7 +55,7 @@ class Phone:
     def __init__(self, answers: int = 200, ether: Ether | None = None) -> None:
         self.got: asyncio.Queue[Request] = asyncio.Queue()
         self.answers = answers
-        self.stack = node(self._notified, ether)
+        self.stack = node("NOTIFY", self._notified, ether)
 
     async def _notified(self, received: Request, source: Hop) -> Response:
         self.got.put_nowait(received)
@@ -80,7 +82,7 @@ async def serving(
         contact = server.contact(received.to.uri.user)
         return notifier.handle(received, source, received.uri.user or "", contact)
 
-    server = node(subscribed, ether)
+    server = node("SUBSCRIBE", subscribed, ether)
     notifier = Notifier(server, package, Allowances(0.0), lambda: 0.0, pace_s=0.05)
     stacks = [server, *(phone.stack for phone in phones)]
     for stack in stacks:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from softphone.errors import CallRefused, SipTimeout
+from softphone.sip.dispatcher import OnRequest
 from softphone.sip.message.digest import Credentials, hash_a1
 from softphone.sip.message.message import Request, Response, response
 from softphone.sip.services.auth import Authenticator
@@ -26,8 +27,12 @@ class Office:
         self.guard = Authenticator("office", lambda user, algorithm: hash_a1(algorithm, user, "office", "secret"))
         self.ether = Ether(lambda line, before: self.is_down)
         self.is_down = False
-        self.server = self.ether.stack(on_request=self.serve)
+        self.server = self.ether.stack(on_request={"REGISTER": self._asked})
+        self.answer: OnRequest = self.serve
         self.phone = self.ether.stack()
+
+    async def _asked(self, request: Request, source: Hop) -> Response | None:
+        return await self.answer(request, source)
 
     async def serve(self, request: Request, source: Hop) -> Response | None:
         now = asyncio.get_running_loop().time()
@@ -88,14 +93,14 @@ def test_a_refusal_that_says_no_time_ends_no_registration(least: str) -> None:
         registration = await office.register()
         states: list[RegistrationState] = []
         registration.on_change = states.append
-        serve = office.server.on_request
+        serve = office.answer
 
         async def refuse(request: Request, source: Hop) -> Response | None:
             return response(request, 423, headers=[("Min-Expires", least)])
 
-        office.server.on_request = refuse
+        office.answer = refuse
         await asyncio.sleep(400)
-        office.server.on_request = serve
+        office.answer = serve
         await asyncio.sleep(100)
         assert states == [RegistrationState.FAILED, RegistrationState.REGISTERED] and len(office.contacts()) == 1
 

@@ -42,15 +42,14 @@ class Watched:
 
 def answered(office: Office, change: Callable[[Request, Response], Response]) -> None:
     """Let the registrar's 200 be another one."""
-    serve = office.server.on_request
-    assert serve is not None
+    serve = office.answer
 
     async def changed(request: Request, source: Hop) -> Response | None:
         answer = await serve(request, source)
         assert answer is not None
         return change(request, answer) if answer.status == 200 else answer
 
-    office.server.on_request = changed
+    office.answer = changed
 
 
 def granting(text: str) -> Callable[[Request, Response], Response]:
@@ -82,7 +81,7 @@ def test_who_closes_each_connection_is_asked_ever_more_rarely_and_forgiven_later
         times = [when for state, when in watched.told if state is REGISTERED]
         gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
         assert len(times) < 25 and gaps[0] < 4 and all(30 <= gap <= 61 for gap in gaps[7:])
-        office.server.on_request = office.serve
+        office.answer = office.serve
         await asyncio.sleep(300)
         watched.close()
         lost_at = now()

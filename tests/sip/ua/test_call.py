@@ -322,10 +322,9 @@ def test_the_second_branch_of_a_fork_is_hung_up() -> None:
 
 def test_overload_and_refused_requests() -> None:
     async def work(pair: Pair) -> None:
-        pair.bob.overloaded = True
+        pair.bob.take_no_calls()
         with pytest.raises(CallRefused, match="503"):
             await pair.call()
-        pair.bob.overloaded = False
         with pytest.raises(CallRefused, match="420"):
             await pair.call(headers=[("Require", "timer, precondition, 100rel")])
         assert b"Unsupported: precondition\r\n" in b"".join(pair.ether.messages)

@@ -139,7 +139,7 @@ def test_any_telephone_of_a_fork_may_be_named_by_who_takes_the_place_of_all() ->
 
     async def work() -> None:
         async with Fork() as fork:
-            fork.alice.on_invite = answer
+            fork.alice.serve(answer)
             fork.say("180 Ringing", "one")
             fork.say("183 Session Progress", "two", ANSWER)
             own = fork.invite.from_.tag

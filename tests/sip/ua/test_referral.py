@@ -30,7 +30,7 @@ def test_a_notify_that_is_not_taken_ends_no_call(lost: Rule, notified: int) -> N
     async def work(pair: Pair) -> None:
         mine = await pair.call()
         await settle(1)
-        pair.alice.on_request = forgotten
+        pair.alice.serve(on_request={"NOTIFY": forgotten})
         pair.calls[0].on_refer = follow
         assert (await mine.request("REFER", headers=REFER_TO)).status == 202
         await settle()
@@ -54,7 +54,7 @@ def test_how_far_it_is_is_told_in_order_and_each_status_once() -> None:
     async def work(pair: Pair) -> None:
         mine = await pair.call()
         await settle(1)
-        pair.alice.on_request = heard
+        pair.alice.serve(on_request={"NOTIFY": heard})
         pair.calls[0].on_refer = follow
         await mine.request("REFER", headers=REFER_TO)
         await settle()
