@@ -49,6 +49,8 @@ class Codec:
         Whether a packet can only be decoded after the one before it, and by a decoder of its own.
     parameters
         What ``a=fmtp`` says of how we like to be sent it; "": nothing.
+    variant_of
+        A codec by whose name it is taken, too, and not offered; "": none.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Codec:
     stateful: bool = False
     parameters: str = ""
     mistaken_for: tuple[tuple[int, int], ...] = ()
+    variant_of: str = ""
 
     @property
     def rate_hz(self) -> int:
@@ -96,7 +99,9 @@ class Codec:
 MONO = (48_000, 1)
 
 
-def _opus(name: str, encoding: str, clock_hz: int, channels: int, payload_type: int, usual_hz: int = 16_000) -> Codec:
+def _opus(
+    name: str, encoding: str, clock_hz: int, channels: int, payload_type: int, usual_hz: int = 16_000, of: str = ""
+) -> Codec:
     return Codec(
         name=name,
         encoding=encoding,
@@ -108,6 +113,7 @@ def _opus(name: str, encoding: str, clock_hz: int, channels: int, payload_type: 
         stateful=True,
         parameters="useinbandfec=1",
         mistaken_for=(MONO,) if clock_hz == 48_000 else (),
+        variant_of=of,
     )
 
 
@@ -137,7 +143,7 @@ TABLE = (
         mistaken_for=((16_000, 1),),
     ),
     _opus("OPUS", "opus", 48_000, 2, 111),
-    _opus("OPUS/16000", "OPUS", 16_000, 1, 109),  # of RingCentral's softphones, beside what RFC 7587 says
+    _opus("OPUS/16000", "OPUS", 16_000, 1, 109, of="OPUS"),  # of RingCentral's softphones, beside what RFC 7587 says
     # The same as OPUS on the wire, decoded and encoded at 48 kHz: for music.
     _opus("OPUS/FULL", "opus", 48_000, 2, 112, usual_hz=48_000),
     _linear(8000, 114),
@@ -157,6 +163,11 @@ _BY_NAME = {each.name: each for each in TABLE}
 def codec(name: str) -> Codec:
     """Return the codec of a name in the table; raises KeyError if there is none."""
     return _BY_NAME[name]
+
+
+def taken(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the codecs that are taken where those of some names are spoken: they, and what is a variant of one."""
+    return (*names, *(each.name for each in TABLE if each.variant_of in names and each.name not in names))
 
 
 def spoken_here(names: Sequence[str]) -> tuple[str, ...]:

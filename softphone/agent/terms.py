@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from softphone import sdp
 from softphone.calls.names import placed
 from softphone.calls.nat import signalling_host
+from softphone.codec import taken
 from softphone.resolver import Resolver
 from softphone.sip.ua.call import InviteSession
 from softphone.srtp import Encryption
@@ -101,7 +102,9 @@ class MediaTerms:
             secure, families = self.webrtc is not None, self.lookup.families
             lookup = self.lookup if call.known else None
             offer = await placed(sdp.parse(call.remote_sdp), lookup, families, signalling_host(call))
-            sdp.choose(offer, self.codecs, secure=secure, dtls=self.dtls, encryption=self.encryption, families=families)
+            sdp.choose(
+                offer, taken(self.codecs), secure=secure, dtls=self.dtls, encryption=self.encryption, families=families
+            )
 
 
 def _check_word(option: str, said: str, words: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from softphone.address import FAMILIES, family_of
-from softphone.codec import CODECS, TABLE, codec
+from softphone.codec import CODECS, TABLE, codec, taken
 from softphone.errors import NoCommonCodec, SdpError
 from softphone.sdp import dtls_srtp, formats, ice_dtls, sdes
 from softphone.sdp.description import Attributes, ConnectionData, MediaDescription, Origin, SessionDescription
@@ -266,7 +266,8 @@ def accept(
 ) -> Negotiated:
     """Read the answer to our own offer, which was of `codecs` (RFC 3264 section 7).
 
-    `before`: what the peer said in the last agreement.
+    An answer in a variant of a codec is one to that. `before`: what the peer said in the last agreement; what was
+    encrypted stays so.
 
     Raises
     ------
@@ -285,15 +286,17 @@ def accept(
     families = (family_of(here.host) or 4,) if here is not None else FAMILIES
     webrtc = profile_of(local_offer, ours) is IceDtls
     dtls = not webrtc and dtls_srtp.is_meant(local_offer, ours)
-    terms = Terms(before if dtls else None, webrtc, "required" if suites else "off", families, dtls)
-    agreed = _negotiated(remote_answer, theirs, tuple(numbers), local_offer.direction(ours), terms)
+    hopeful = ours.protocol in Plain.PROTOCOLS and not isinstance(before, Sdes)
+    encryption: Encryption = "off" if not suites else "optional" if hopeful else "required"
+    terms = Terms(before if dtls else None, webrtc, encryption, families, dtls)
+    agreed = _negotiated(remote_answer, theirs, taken(tuple(numbers)), local_offer.direction(ours), terms)
     if agreed is None or not _is_to(agreed.remote, terms, suites):
         raise NoCommonCodec(f"our audio stream was not accepted: {_said(theirs)}")
     events = agreed.event_payload_type and formats.events(ours, agreed.event_clock_hz)
     return replace(
         agreed,
         others=_others(agreed.codec, theirs, numbers),
-        payload_type_in=_unless(numbers[agreed.codec], agreed.payload_type),
+        payload_type_in=_unless(numbers.get(agreed.codec), agreed.payload_type),
         event_payload_type_in=_unless(events.payload_type if events else None, agreed.event_payload_type),
     )
 
@@ -310,7 +313,7 @@ def _is_to(remote: Profile, terms: Terms, suites: Set[str]) -> bool:
 def _others(spoken: str, theirs: MediaDescription, numbers: Mapping[str, int]) -> tuple[tuple[int, str], ...]:
     """Give our numbers of the codecs that the answer has besides the first of them."""
     names = [each.name for each, _ in formats.spoken(theirs, tuple(numbers)) if each.name != spoken]
-    return tuple((numbers[name], name) for name in names if numbers[name] != numbers[spoken])
+    return tuple((numbers[name], name) for name in names if numbers[name] != numbers.get(spoken))
 
 
 def _unless(ours: int | None, theirs: int | None) -> int | None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, Self
 
 from softphone.address import FAMILIES
-from softphone.codec import CODECS
+from softphone.codec import CODECS, taken
 from softphone.errors import NoCommonCodec, SdpError
 from softphone.sdp import ice_dtls, negotiation, sdes
 from softphone.sdp.description import Attributes, SessionDescription
@@ -145,6 +145,8 @@ class MediaSession:
         What is in force.
     webrtc
         Whether the first offer is ours and for a peer of WebRTC; later ones are as what was agreed on.
+    hopeful
+        Whether that offer, if it is plain RTP, has keys, too, which may be left alone: the peer knows SRTP, perhaps.
     new_side
         Says who we are to a peer of WebRTC that we meet, or that begins anew; as a lite one if nobody sets another.
     """
@@ -159,11 +161,11 @@ class MediaSession:
     ) -> None:
         self.agreement, self.encryption = Agreement(), encryption
         self._keys: dict[str, bytes] = {}
-        self.webrtc = False
+        self.webrtc = self.hopeful = False
         self.new_side: Callable[[], IceSide] = lambda: IceSide.new(fingerprint)
         self._secure, self._families, self._certificate = bool(fingerprint), families, certificate
         self._side: IceSide | None = None
-        self._codecs = tuple(codecs)
+        self._codecs, self._taken = tuple(codecs), taken(codecs)
         self._session_id = secrets.randbits(31)
         self._said: SessionDescription | None = None
         self._before = self.agreement
@@ -201,7 +203,7 @@ class MediaSession:
         """
         agreed = negotiation.choose(
             offer,
-            self._codecs,
+            self._taken,
             direction,
             again=self.agreement.negotiated is not None,
             before=self.agreement.remote,
@@ -239,7 +241,7 @@ class MediaSession:
             offer,
             here.host,
             here.port,
-            codecs=self._codecs,
+            codecs=self._taken,
             session_id=self._session_id,
             version=1,
             direction=direction,
@@ -269,7 +271,7 @@ class MediaSession:
         offer = negotiation.offer(
             here.host,
             here.port,
-            codecs=self._codecs,
+            codecs=(*self._spoken, *self._codecs),
             direction=direction,
             session_id=self._session_id,
             version=1,
@@ -279,11 +281,25 @@ class MediaSession:
             side=self._offered_side(),
             keys=self._offered_keys(anew),
             certificate=self._certificate if isinstance(self.agreement.remote, Dtls) else "",
-            protocol=before.remote.protocol if before and isinstance(before.remote, Sdes | Dtls) else None,
+            protocol=self._protocol,
             others=here.others,
         )
         self._offered = self._say(self._in_place(offer))
         return str(self._offered)
+
+    @property
+    def _spoken(self) -> tuple[str, ...]:
+        """Give what is spoken though it is offered to nobody else: a variant of one of our codecs."""
+        spoken = self._before.negotiated
+        return () if spoken is None or spoken.codec in self._codecs else (spoken.codec,)
+
+    @property
+    def _protocol(self) -> str | None:
+        """Give what our offers say of the transport; None: the usual."""
+        before = self.agreement.remote
+        if isinstance(before, Sdes | Dtls):
+            return before.protocol
+        return Plain.PROTOCOLS[0] if before is None and self.encryption != "required" else None
 
     def _offered_side(self) -> IceSide | None:
         """Say who we are in an offer of ours: the same as before, or as in another one that is open."""
@@ -304,7 +320,7 @@ class MediaSession:
         if isinstance(before, Sdes):
             suite = before.crypto.suite
             first = {suite: sdes.new_key(suite) if anew else self.agreement.key}
-        elif before is None and self.encryption == "required":
+        elif before is None and (self.encryption == "required" or self.hopeful and self.encryption == "optional"):
             first = {}
         else:
             return None
@@ -337,7 +353,7 @@ class MediaSession:
         """
         if self._offered is None:
             raise SdpError("an answer to no offer")
-        agreed = negotiation.accept(self._offered, answer, self._codecs, self._before.remote)
+        agreed = negotiation.accept(self._offered, answer, (*self._spoken, *self._codecs), self._before.remote)
         if self._side is not None and isinstance(agreed.remote, IceDtls):
             _checked(self._side, agreed.remote)
         key = self._keys[agreed.remote.crypto.suite] if isinstance(agreed.remote, Sdes) else b""

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -53,12 +54,17 @@ def said(process: "subprocess.Popen[str]") -> list[dict[str, Any]]:
 
 
 def heard(process: "subprocess.Popen[str]", what: str) -> dict[str, Any]:
-    """Read until a telephone tells this."""
+    """Read until a telephone tells this; one that does not for a minute is ended."""
     assert process.stdout is not None
-    for line in process.stdout:
-        if (told := json.loads(line))["what"] == what:
-            found: dict[str, Any] = told
-            return found
+    deadline = Timer(60.0, process.kill)
+    deadline.start()
+    try:
+        for line in process.stdout:
+            if (told := json.loads(line))["what"] == what:
+                found: dict[str, Any] = told
+                return found
+    finally:
+        deadline.cancel()
     raise AssertionError(f"no {what}: {process.communicate()}")
 
 
@@ -104,11 +110,12 @@ async def test_ringcentrals_web_phone_is_called(server: ServerProcess, rest: Res
 
 
 @pytest.mark.peer("node")
+@pytest.mark.parametrize("codec", ["OPUS/16000", "OPUS/48000/2", "PCMU/8000"])  # the first one by itself
 async def test_ringcentrals_softphone_hears_a_conference_and_is_heard_encrypted(
-    server: ServerProcess, rest: Rest, phones: Path
+    server: ServerProcess, rest: Rest, phones: Path, codec: str
 ) -> None:
     sips, _, certificate = secure(server)
-    info = {**provisioned(rest, "TLS"), "codec": "OPUS/48000/2"}
+    info = {**provisioned(rest, "TLS"), "codec": codec}
     assert info["outboundProxy"] == sips
     session = rest.conference()
     token = session["voiceCallToken"]
@@ -124,6 +131,25 @@ async def test_ringcentrals_softphone_hears_a_conference_and_is_heard_encrypted(
     assert [each["what"] for each in told] == ["over", "refused"]
     assert told[1]["subject"] == "SIP/2.0 486 Busy Here" and told[1]["busy"]
     assert told[1]["progress"] == "SIP/2.0 183 Session Progress"
+
+
+@pytest.mark.peer("node")
+@pytest.mark.parametrize("codec", ["OPUS/16000", "OPUS/48000/2", "PCMU/8000"])
+async def test_ringcentrals_softphone_is_called_and_has_its_sound_encrypted(
+    server: ServerProcess, rest: Rest, phones: Path, codec: str
+) -> None:
+    """It looks for a key in each offer, and answers with its one codec whatever was offered."""
+    wish: dict[str, Any] = {"to": [], "called": True, "says": 700, "hears": 440}
+    info = {**provisioned(rest, "TLS"), "codec": codec}
+    process = node(phones / "stream.mjs", secure(server)[2], sipInfo=info, **wish)
+    await asyncio.to_thread(heard, process, "registered")
+    async with Agent(uri="sip:102@127.0.0.1", password="dev-102", codecs=("PCMU",)) as agent:
+        call = await agent.invite(server.call_uri("101"))
+        async with talking(call, sine(440, 60.0)):
+            await asyncio.to_thread(heard, process, "heard")
+            await until_heard(call, 700)
+            await call.hangup()
+        assert [each["what"] for each in await asyncio.to_thread(said, process)] == ["over"]
 
 
 @pytest.mark.peer("baresip")

@@ -142,3 +142,26 @@ def test_a_codec_described_by_mistake_is_answered_as_it_was_offered(line: str, c
     """As phones do in a further offer what they had right in the first."""
     text, agreed = answered(described(f"a=rtpmap:{line}", media=f"{line.split()[0]} 0"), "OPUS", "G722", "PCMU")
     assert agreed.codec == codec and f"a=rtpmap:{line}\r\n" in text
+
+
+def test_a_variant_is_taken_where_its_codec_is_spoken_and_offered_to_nobody_but_who_speaks_it() -> None:
+    here = Here()
+    session = sdp.MediaSession(("OPUS", "PCMU"))
+    assert "OPUS/16000" not in session.write_offer(here)
+    session.close_offer()
+    offer = described(*RINGCENTRAL, media="109 101")
+    session.commit(session.read_offer(offer))
+    assert session.agreement.negotiated is not None and session.agreement.negotiated.codec == "OPUS/16000"
+    assert "a=rtpmap:109 OPUS/16000\r\n" in session.write_answer(offer, here)
+    assert "109 111 0 " in session.write_offer(here).partition("RTP/AVP ")[2]
+    with pytest.raises(NoCommonCodec):
+        sdp.MediaSession(("PCMU",)).read_offer(offer)
+
+
+def test_an_answer_in_a_variant_of_what_was_offered_is_taken_and_in_one_of_nothing_that_was_is_not() -> None:
+    """RingCentral's softphone has one codec, and answers with it whatever it was offered."""
+    answer = described(*RINGCENTRAL, media="109 101")
+    agreed = sdp.accept(offered("OPUS", "PCMU"), answer)
+    assert (agreed.codec, agreed.payload_type, agreed.payload_type_in) == ("OPUS/16000", 109, None)
+    with pytest.raises(NoCommonCodec):
+        sdp.accept(offered("G722", "PCMU"), answer)

@@ -230,6 +230,37 @@ def test_answers_to_an_offer_that_must_be_encrypted(lines: list[str], protocol: 
             session.read_answer(reply)
 
 
+def hopes(encryption: Encryption = "optional") -> tuple[sdp.MediaSession, str]:
+    """A session that offers keys to who may do without them, and its first offer."""
+    session = sdp.MediaSession(encryption=encryption)
+    session.hopeful = True
+    return session, session.write_offer(Here())
+
+
+def test_keys_that_may_be_left_alone_are_offered_beside_plain_rtp() -> None:
+    session, said = hopes()
+    assert "m=audio 4000 RTP/AVP 0 " in said and len(crypto(said)) == len(SRTP_PROFILES)
+    line = next(each for each in crypto(said) if CM in each)
+    tag, key = line.split()[0], line.partition("inline:")[2]
+    for protocol in ("RTP/AVP", "RTP/SAVP"):  # RingCentral's softphone says the latter
+        answer = offer(f"{tag} {CM} inline:{inline(9)}", protocol=protocol)
+        agreed = session.read_answer(sdp.parse(answer))
+        spoken = leg_spec(agreed, None, 30.0).srtp
+        assert spoken is not None and base64.b64encode(spoken.send).decode() == key
+    plain = session.read_answer(sdp.parse(offer(protocol="RTP/AVP")))
+    assert leg_spec(plain, None, 30.0).srtp is None
+    assert not crypto(hopes(encryption="off")[1]) and "RTP/SAVP " in hopes(encryption="required")[1]
+
+
+def test_a_call_that_hoped_for_keys_does_not_give_them_up() -> None:
+    session, _ = hopes()
+    session.commit(session.read_answer(sdp.parse(offer(f"1 {CM} inline:{inline(9)}", protocol="RTP/AVP"))))
+    session.close_offer()
+    assert crypto(session.write_offer(Here()))
+    with pytest.raises(NoCommonCodec):
+        session.read_answer(sdp.parse(offer(protocol="RTP/AVP")))
+
+
 def test_an_answer_cannot_encrypt_what_was_offered_plain() -> None:
     for protocol, fits in (("RTP/AVP", True), ("RTP/SAVP", False)):
         session = sdp.MediaSession()

@@ -134,7 +134,8 @@ async def _answered(
 ) -> InviteSession:
     """Call with an offer of what is likely to be spoken; who speaks no WebRTC after all is called with another one."""
     session = member.media.session
-    session.webrtc, member.media.family = target.browser, family_of(target.host)
+    session.webrtc, session.hopeful = target.browser, target.encrypted
+    member.media.family = family_of(target.host)
     inviting = calling(await member.open(None))
     try:
         return await (inviting if wish is None else wish.answer(inviting))

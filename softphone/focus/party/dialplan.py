@@ -18,7 +18,7 @@ from softphone.sip.message.digest import Credentials
 from softphone.sip.message.uri import Uri, number_of, spelled
 from softphone.sip.services.binding import Binding
 from softphone.sip.services.registrar import Registrar
-from softphone.sip.transport.hop import WS, WSS, Hop
+from softphone.sip.transport.hop import TLS, WS, WSS, Hop
 from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.edge_profile import ORDINARY, EdgeProfile, edge_of_agent
 from softphone.srtp import Encryption
@@ -62,6 +62,11 @@ class DialTarget:
     def browser(self) -> bool:
         """Whether it is likely to speak WebRTC: it has come over WebSocket (RFC 7118)."""
         return self.flow is not None and self.flow.transport in (WS.name, WSS.name)
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether keys may be told to it: it has come over TLS (RFC 4568 section 9.1)."""
+        return self.flow is not None and self.flow.transport == TLS.name
 
     @property
     def doubtful(self) -> bool:

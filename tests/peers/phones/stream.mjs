@@ -4,15 +4,37 @@ import Softphone from "ringcentral-softphone";
 const wish = JSON.parse(process.argv[2]);
 const tell = (what, more = {}) => console.log(JSON.stringify({ what, ...more }));
 const phone = new Softphone({ ...wish.sipInfo, ignoreTlsCertErrors: true });
-// What the codec OPUS/48000/2 of the softphone takes and gives: 16-bit samples of two channels.
-const [RATE, BYTES] = [48000, 4];
+// What a codec of the softphone takes and gives: how many samples a second of how many channels; PCMU is coded here.
+const { RATE, CHANNELS, BYTES, write, read } = {
+  "OPUS/16000": { RATE: 16000, CHANNELS: 1, ...linear() },
+  "OPUS/48000/2": { RATE: 48000, CHANNELS: 2, ...linear() },
+  "PCMU/8000": { RATE: 8000, CHANNELS: 1, ...muLaw() },
+}[wish.sipInfo.codec];
+
+function linear() {
+  return { BYTES: 2, write: (pcm, at, sample) => pcm.writeInt16LE(sample, at), read: (pcm, at) => pcm.readInt16LE(at) };
+}
+
+// ITU-T G.711, mu-law: sign, segment and step, inverted.
+function muLaw() {
+  const decode = (code) => {
+    const bits = ~code & 255;
+    const size = ((((bits & 15) << 3) + 132) << ((bits >> 4) & 7)) - 132;
+    return bits & 128 ? -size : size;
+  };
+  const encode = (sample) => {
+    const size = Math.min(Math.abs(sample), 32635) + 132;
+    const segment = 24 - Math.clz32(size);
+    return ~((sample < 0 ? 128 : 0) | (segment << 4) | ((size >> (segment + 3)) & 15)) & 255;
+  };
+  return { BYTES: 1, write: (pcm, at, sample) => pcm.writeUInt8(encode(sample), at), read: (pcm, at) => decode(pcm[at]) };
+}
 
 function tone(hz, seconds) {
-  const pcm = Buffer.alloc(BYTES * RATE * seconds);
-  for (let i = 0; i < RATE * seconds; i++) {
-    const sample = Math.round(8000 * Math.sin((2 * Math.PI * hz * i) / RATE));
-    pcm.writeInt16LE(sample, BYTES * i);
-    pcm.writeInt16LE(sample, BYTES * i + 2);
+  const pcm = Buffer.alloc(BYTES * CHANNELS * RATE * seconds);
+  for (let i = 0; i < CHANNELS * RATE * seconds; i++) {
+    const when = Math.floor(i / CHANNELS) / RATE;
+    write(pcm, BYTES * i, Math.round(8000 * Math.sin(2 * Math.PI * hz * when)));
   }
   return pcm;
 }
@@ -20,10 +42,10 @@ function tone(hz, seconds) {
 // How much of a tone is in some samples, 1: full scale.
 function amplitude(pcm, hz) {
   let [re, im] = [0, 0];
-  const count = pcm.length / BYTES;
+  const count = pcm.length / BYTES / CHANNELS;
   for (let i = 0; i < count; i++) {
-    re += pcm.readInt16LE(BYTES * i) * Math.cos((2 * Math.PI * hz * i) / RATE);
-    im += pcm.readInt16LE(BYTES * i) * Math.sin((2 * Math.PI * hz * i) / RATE);
+    re += read(pcm, BYTES * CHANNELS * i) * Math.cos((2 * Math.PI * hz * i) / RATE);
+    im += read(pcm, BYTES * CHANNELS * i) * Math.sin((2 * Math.PI * hz * i) / RATE);
   }
   return (2 * Math.hypot(re, im)) / count / 32768;
 }
@@ -34,7 +56,7 @@ async function talk(call) {
   const told = new Promise((found) => {
     call.on("audioPacket", (packet) => {
       heard = Buffer.concat([heard, packet.payload]);
-      if (heard.length < (BYTES * RATE) / 2) return;
+      if (heard.length < (BYTES * CHANNELS * RATE) / 2) return;
       if (amplitude(heard, wish.hears) > 0.1) found();
       heard = Buffer.alloc(0);
     });
@@ -48,6 +70,10 @@ async function talk(call) {
 }
 await phone.register();
 tell("registered");
+if (wish.called) {
+  const invitation = await new Promise((comes) => phone.once("invite", comes));
+  await talk(await phone.answer(invitation));
+}
 for (const to of wish.to) {
   const ends = new Promise((found) => {
     phone.on("message", (each) => {
