@@ -10,12 +10,13 @@ from mixer.rules.effects import (
     LabelsChanged,
     PartyLeft,
     Refused,
-    RestrictedChanged,
     VolumeChanged,
     Waits,
 )
-from mixer.rules.events import Admit, InviteAnswered, Join, Kick, Leave, Reject, SetAllowed, Unban
+from mixer.rules.events import Admit, InviteAnswered, Join, Kick, Leave, Reject
 from mixer.rules.roles import Place, Role
+from mixer.rules.room_effects import RestrictedChanged
+from mixer.rules.room_events import SetAllowed, Unban
 from mixer.rules.state import Phase, SessionState, keypad_of
 
 # Hidden listeners of one room: they take no place that anybody could count.

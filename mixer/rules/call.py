@@ -10,7 +10,7 @@ A phone that puts the call on hold leaves the other end with music: nobody else 
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from mixer.rules import admission, events, lifetime, parties
+from mixer.rules import admission, events, lifetime, parties, room_events
 from mixer.rules.attendance import Participant
 from mixer.rules.effects import Denied, Effect, KeyPassed, Refused
 from mixer.rules.lifetime import end, nothing
@@ -97,10 +97,10 @@ _LIVE: Mapping[type[events.Event], Any] = {
     **dict.fromkeys(get_args(events.Event), _no_conference),
     **dict.fromkeys(PARTY, _of_party),
     events.Join: _join,
-    events.SetRecording: parties.set_recording,
+    room_events.SetRecording: parties.set_recording,
     events.InviteFailed: nothing,
     events.CancelInvite: nothing,
-    events.NewSettings: nothing,
+    room_events.NewSettings: nothing,
     events.InviteAnswered: _refuse,
     events.End: end,
     events.Time: nothing,

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 from mixer.rules import admission, announcements, dialout, groups, lifetime, parties, selection
 from mixer.rules.attendance import IN_ROOM, Participant
 from mixer.rules.effects import Denied, Effect, KeyPassed, KeysTold, UnknownKeys
-from mixer.rules.events import Dial, Keys, Lock, MuteAll, SetDeaf, SetGroup, SetHeld, SetMuted, SetNotices, SetVolume
+from mixer.rules.events import Keys, SetDeaf, SetGroup, SetHeld, SetMuted, SetVolume
 from mixer.rules.keypad import UNKNOWN, Command, KeypadError, Menu
 from mixer.rules.roles import Place, RecordingState, Role, Selector
+from mixer.rules.room_events import Dial, Lock, MuteAll, SetNotices
 from mixer.rules.settings import VOLUME_STEP_DB, KeyScope
 from mixer.rules.state import Carried, SessionState, menu_name
 

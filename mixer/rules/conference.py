@@ -22,7 +22,7 @@ microphone is never on. `mixer.rules` has the rules one by one; the two tables h
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from mixer.rules import admission, commands, dialout, events, groups, parties, selection
+from mixer.rules import admission, commands, dialout, events, groups, parties, room_events, selection
 from mixer.rules.effects import Effect
 from mixer.rules.lifetime import end, nothing
 from mixer.rules.roles import Place
@@ -94,17 +94,17 @@ _NOBODY: Mapping[type[events.Event], Rule] = {
     events.InviteAnswered: dialout.answered,
     events.InviteFailed: dialout.failed,
     events.CancelInvite: dialout.cancel,
-    events.Dial: dialout.dial,
-    events.Unban: admission.unban,
-    events.SetAllowed: admission.set_allowed,
+    room_events.Dial: dialout.dial,
+    room_events.Unban: admission.unban,
+    room_events.SetAllowed: admission.set_allowed,
     events.Select: _select,
-    events.MuteAll: parties.mute_all,
-    events.Lock: parties.lock,
-    events.SetNotices: parties.set_notices,
-    events.SetRecording: parties.set_recording,
-    events.NewSettings: parties.new_settings,
-    events.OpenGroups: groups.open_groups,
-    events.EndGroups: groups.end_groups,
+    room_events.MuteAll: parties.mute_all,
+    room_events.Lock: parties.lock,
+    room_events.SetNotices: parties.set_notices,
+    room_events.SetRecording: parties.set_recording,
+    room_events.NewSettings: parties.new_settings,
+    room_events.OpenGroups: groups.open_groups,
+    room_events.EndGroups: groups.end_groups,
     events.End: end,
     events.Time: nothing,
 }

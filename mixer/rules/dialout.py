@@ -3,10 +3,12 @@
 from mixer.rules import announcements
 from mixer.rules.admission import enter, let_in, make_party, no_hidden, obstacle, refused, remove, stand
 from mixer.rules.attendance import Participant
-from mixer.rules.effects import Denied, DropInvite, Effect, Invite
-from mixer.rules.events import CancelInvite, Dial, InviteAnswered, InviteFailed, Keys
+from mixer.rules.effects import Denied, Effect
+from mixer.rules.events import CancelInvite, InviteAnswered, InviteFailed, Keys
 from mixer.rules.invitations import DialOut
 from mixer.rules.roles import Place, Role
+from mixer.rules.room_effects import DropInvite, Invite
+from mixer.rules.room_events import Dial
 from mixer.rules.state import SessionState
 
 __all__ = ["answered", "cancel", "confirm", "dial", "drop_last_of", "failed", "refuse_answer"]

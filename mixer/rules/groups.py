@@ -8,9 +8,10 @@ from itertools import chain
 
 from mixer.rules import announcements, lifetime
 from mixer.rules.attendance import IN_ROOM, Participant
-from mixer.rules.effects import Denied, Effect, GroupChanged, GroupsChanged
+from mixer.rules.effects import Denied, Effect, GroupChanged
 from mixer.rules.events import SetGroup
 from mixer.rules.roles import Role
+from mixer.rules.room_effects import GroupsChanged
 from mixer.rules.room_events import EndGroups, OpenGroups
 from mixer.rules.state import Groups, SessionState
 

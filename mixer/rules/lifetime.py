@@ -2,9 +2,10 @@
 
 from mixer.rules import announcements
 from mixer.rules.attendance import Participant
-from mixer.rules.effects import DropInvite, Effect, Ended, GroupsChanged, LockChanged, PartyLeft, RecordingChanged
+from mixer.rules.effects import Effect, Ended, PartyLeft
 from mixer.rules.events import End
 from mixer.rules.roles import PartyKind, Place, RecordingState, Role
+from mixer.rules.room_effects import DropInvite, GroupsChanged, LockChanged, RecordingChanged
 from mixer.rules.settings import EndWithHost, Settings
 from mixer.rules.state import Groups, Phase, SessionState
 

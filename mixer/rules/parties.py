@@ -1,6 +1,6 @@
 """Commands to parties and to the room, by keys and by API alike."""
 
-from mixer.rules import admission, announcements, events, lifetime
+from mixer.rules import admission, announcements, events, lifetime, room_events
 from mixer.rules.attendance import IN_ROOM, MOST_LABELS, Participant
 from mixer.rules.effects import (
     DeafChanged,
@@ -8,14 +8,13 @@ from mixer.rules.effects import (
     Effect,
     HeldChanged,
     LabelsChanged,
-    LockChanged,
-    NoticesChanged,
     RoleChanged,
     TalksInVain,
     VoicesLevelled,
     VolumeChanged,
 )
 from mixer.rules.roles import Place, RecordingState, Role
+from mixer.rules.room_effects import LockChanged, NoticesChanged
 from mixer.rules.settings import VOLUME_DB, Settings
 from mixer.rules.state import SessionState, keypad_of
 
@@ -173,7 +172,7 @@ def spoke_muted(session: SessionState, party: Participant, event: events.SpokeMu
 # Of the room.
 
 
-def mute_all(session: SessionState, event: events.MuteAll, now: float) -> list[Effect]:
+def mute_all(session: SessionState, event: room_events.MuteAll, now: float) -> list[Effect]:
     """Turn the microphones of all but moderators off or on, and tell everybody."""
     return [
         *session.microphones.turn_others(event.on),
@@ -181,7 +180,7 @@ def mute_all(session: SessionState, event: events.MuteAll, now: float) -> list[E
     ]
 
 
-def lock(session: SessionState, event: events.Lock, now: float) -> list[Effect]:
+def lock(session: SessionState, event: room_events.Lock, now: float) -> list[Effect]:
     """Lock or unlock; who waited for a host that came meanwhile gets in then."""
     if session.locked == event.on:
         return []
@@ -189,7 +188,7 @@ def lock(session: SessionState, event: events.Lock, now: float) -> list[Effect]:
     return [LockChanged(event.on), *admission.begin(session, now)]
 
 
-def set_notices(session: SessionState, event: events.SetNotices, now: float) -> list[Effect]:
+def set_notices(session: SessionState, event: room_events.SetNotices, now: float) -> list[Effect]:
     """Tell who comes and leaves, or do not."""
     if session.notices == event.on:
         return []
@@ -197,7 +196,7 @@ def set_notices(session: SessionState, event: events.SetNotices, now: float) -> 
     return [NoticesChanged(event.on)]
 
 
-def set_recording(session: SessionState, event: events.SetRecording, now: float) -> list[Effect]:
+def set_recording(session: SessionState, event: room_events.SetRecording, now: float) -> list[Effect]:
     """Start, pause, resume or stop the recording; it does not start while there is nobody to be recorded."""
     runs = event.state is RecordingState.RUNNING
     if runs and not session.joined:
@@ -207,7 +206,7 @@ def set_recording(session: SessionState, event: events.SetRecording, now: float)
     return lifetime.set_recording(session, event.state)
 
 
-def new_settings(session: SessionState, event: events.NewSettings, now: float) -> list[Effect]:
+def new_settings(session: SessionState, event: room_events.NewSettings, now: float) -> list[Effect]:
     """Follow changed settings at once, as far as they are not about coming in."""
     before, session.settings = session.settings, event.settings
     session.parties.unsettle()
@@ -216,7 +215,7 @@ def new_settings(session: SessionState, event: events.NewSettings, now: float) -
     if event.settings.mute_non_moderator != before.mute_non_moderator:
         effects += session.microphones.turn_others(event.settings.mute_non_moderator)
     if event.settings.entry_notices != before.entry_notices:
-        effects += set_notices(session, events.SetNotices(event.settings.entry_notices), now)
+        effects += set_notices(session, room_events.SetNotices(event.settings.entry_notices), now)
     if _keypad(event.settings) != _keypad(before):
         for party in session.parties.values():
             _give_keys(session, party)

@@ -16,7 +16,7 @@ from softphone.agent.playback import Playback, Sound, pieces
 from softphone.agent.streams import FrameStream
 from softphone.errors import AudioError, CallEnded
 
-__all__ = ["CallState", "LOUD_DBOV", "Talk", "level_dbov", "until_silent", "until_voice"]
+__all__ = ["LOUD_DBOV", "Talk", "level_dbov", "until_silent", "until_voice"]
 
 LOUD_DBOV = -40.0
 """Speech on a telephone lies between -35 and -15 dBov, the noise of a room or line between -70 and -50."""

@@ -4,17 +4,16 @@ from pathlib import Path
 
 from softphone.config.checks import DEV_PREFIX, check, check_exposure
 from softphone.config.loading import changes, from_table, load, unreadable
+from softphone.config.outside import DialRule, PrefixRule, TollConfig, TrunkConfig
 from softphone.config.people import AccountConfig, ClientConfig, ExtensionConfig
 from softphone.config.sections import (
     ConferenceConfig,
     Config,
-    DialRule,
     HttpConfig,
     InviteConfig,
     LogConfig,
     MailConfig,
     MediaConfig,
-    PrefixRule,
     PromptsConfig,
     RatesConfig,
     RecordingConfig,
@@ -24,8 +23,6 @@ from softphone.config.sections import (
     StoreConfig,
     StreamsConfig,
     TokenConfig,
-    TollConfig,
-    TrunkConfig,
     WebConfig,
 )
 

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from softphone.address import bare, family_of, is_loopback, is_single, is_wildcard
 from softphone.codec import spoken_here
-from softphone.config.sections import Config, MediaConfig, ServerConfig, SpeechConfig, TrunkConfig
+from softphone.config.outside import TrunkConfig
+from softphone.config.sections import Config, MediaConfig, ServerConfig, SpeechConfig
 from softphone.errors import ConfigError
 
 __all__ = ["DEV_PREFIX", "check", "check_exposure", "check_places"]

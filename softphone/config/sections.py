@@ -8,20 +8,18 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from softphone.codec import WIDE_FIRST
-from softphone.config.outside import DialRule, PrefixRule, TollConfig, TrunkConfig
+from softphone.config.outside import DialRule, TollConfig, TrunkConfig
 from softphone.config.people import AccountConfig, ClientConfig, ExtensionConfig
 from softphone.srtp import Encryption
 
 __all__ = [
     "ConferenceConfig",
     "Config",
-    "DialRule",
     "HttpConfig",
     "InviteConfig",
     "LogConfig",
     "MailConfig",
     "MediaConfig",
-    "PrefixRule",
     "PromptsConfig",
     "RatesConfig",
     "RecordingConfig",
@@ -31,8 +29,6 @@ __all__ = [
     "StoreConfig",
     "StreamsConfig",
     "TokenConfig",
-    "TollConfig",
-    "TrunkConfig",
     "WebhooksConfig",
 ]
 

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mixer.rules import events, roles
+from mixer.rules import events, roles, room_events
 from mixer.rules.effects import Prompt
 from mixer.rules.roles import Role
 from softphone.errors import MediaError
@@ -99,11 +99,11 @@ class Control(Commands):
 
     async def lock(self, session: str, on: bool) -> TelephonySession:
         """Let nobody more in, or again everybody."""
-        return self._tell(session, events.Lock(on))
+        return self._tell(session, room_events.Lock(on))
 
     async def mute_all(self, session: str, on: bool) -> TelephonySession:
         """Turn the microphones of all but the moderators off or on, also of those who come later."""
-        return self._tell(session, events.MuteAll(on))
+        return self._tell(session, room_events.MuteAll(on))
 
     async def change_rules(self, session: str, changes: Mapping[str, Any]) -> TelephonySession:
         """Give a conference rules of its own, in force at once; see `softphone.focus.room.settings.LifeRules`."""
@@ -117,7 +117,7 @@ class Control(Commands):
 
     async def notices(self, session: str, on: bool) -> TelephonySession:
         """Tell the room who comes and leaves, or not."""
-        return self._tell(session, events.SetNotices(on))
+        return self._tell(session, room_events.SetNotices(on))
 
     # Parties.
 
@@ -190,7 +190,7 @@ class Control(Commands):
         if not meant:
             raise NoSuchBan(number)
         for identity in meant:
-            room.handle(events.Unban(identity))
+            room.handle(room_events.Unban(identity))
 
     async def admit(self, session: str, party: str) -> Party:
         """Let a party in from the lobby."""
@@ -340,7 +340,7 @@ class Control(Commands):
         """
         if hidden:
             self._focus.check_hidden()
-        return self._focus.conference(session).dial(events.Dial(number, by, role, confirm, hidden))
+        return self._focus.conference(session).dial(room_events.Dial(number, by, role, confirm, hidden))
 
     def invitations(self, session: str) -> list[DialOutStatus]:
         """List who is being called into a conference, and the last who were, whatever became of it."""
@@ -382,7 +382,7 @@ class Control(Commands):
     async def _record(self, session: str, state: roles.RecordingState) -> RecordingStatus:
         """Let the rules decide about the recording, and wait until that is done."""
         room = self._focus.room(session)
-        room.command(events.SetRecording(state))
+        room.command(room_events.SetRecording(state))
         done = await room.recording.changed()
         if done is None:
             raise WrongState(NOT_RECORDING)

@@ -1,10 +1,10 @@
 """Commands to conferences beyond one party or one switch: to many parties at once, and labels."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
-from mixer.rules import effects, events
-from mixer.rules.roles import Selector
+from mixer.rules import effects, events, room_events
 from softphone.errors import MediaError
 from softphone.focus.commanding import Commands
 from softphone.focus.errors import WrongState
@@ -13,6 +13,7 @@ from softphone.focus.focus import Focus
 from softphone.focus.measured import Measured
 from softphone.focus.room.groups import open_groups
 from softphone.focus.session import OUTSIDE, Party, TelephonySession, identity_of
+from softphone.focus.words import role_named, selector_named
 from softphone.media.contract.messages import GetStats
 from softphone.sip.message.uri import spelled
 from softphone.store.accounts import Accounts
@@ -22,6 +23,16 @@ __all__ = ["LONGEST_OWN_NAME", "GroupsStatus", "ManyOutcome", "RoomCommands", "n
 
 # Of what somebody from outside calls itself, in characters.
 LONGEST_OWN_NAME = 64
+
+# What can be changed of many parties: as the rules are told, a role first, for what it lets be done.
+CHANGES: Mapping[str, Callable[[str, Any], events.Change]] = {
+    "role": lambda party, role: events.SetRole(party, role_named(role)),
+    "muted": events.SetMuted,
+    "deaf": events.SetDeaf,
+    "held": events.SetHeld,
+    "labels": events.SetLabels,
+    "group": events.SetGroup,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +90,7 @@ class RoomCommands(Commands):
         """
         identities = None if numbers is None else frozenset(map(self._identity, numbers))
         room = self._focus.conference(session)
-        room.command(events.SetAllowed(identities))
+        room.command(room_events.SetAllowed(identities))
         return room.session
 
     def _identity(self, number: str) -> str:
@@ -87,19 +98,40 @@ class RoomCommands(Commands):
         extension = self._accounts.find(number)
         return identity_of(spelled(number), None if extension is None else extension.id)
 
-    async def select(self, session: str, which: Selector, *changes: events.Change, by: str = "") -> ManyOutcome:
-        """Do the same to all who are chosen; raises NoSuchSession.
+    async def change_many(self, session: str, which: str, changes: Mapping[str, Any], by: str = "") -> ManyOutcome:
+        """Change the same of all who are chosen; raises NoSuchSession.
 
         Parameters
         ----------
         which
-            Who is chosen, of those to whom it means something where they are: nobody is deafened in a lobby.
+            Who is chosen, by the name of a `Selector` or ``host``, of those to whom it means something where they are:
+            nobody is deafened in a lobby.
         changes
-            Events of the rules, their party left out.
+            By name: the keys of `CHANGES`, and the volumes ``volume_in_db`` and ``volume_out_db``.
         by
             The party that commands, which is none of the `Selector.OTHERS`.
         """
-        answer = self._focus.conference(session).handle(events.Select(which, changes, by))
+        told = [make("", changes[name]) for name, make in CHANGES.items() if name in changes]
+        volumes = changes.get("volume_in_db"), changes.get("volume_out_db")
+        if volumes != (None, None):
+            told.append(events.SetVolume("", *volumes))
+        return self._select(session, which, told, by)
+
+    async def kick_many(self, session: str, which: str, *, ban: bool = False, by: str = "") -> ManyOutcome:
+        """Send away all who are chosen, as in :meth:`change_many`; `ban`: they do not get in again."""
+        return self._select(session, which, [events.Kick("", ban)], by)
+
+    async def admit_many(self, session: str, which: str) -> ManyOutcome:
+        """Let all who are chosen in from the lobby, as in :meth:`change_many`."""
+        return self._select(session, which, [events.Admit("")])
+
+    async def reject_many(self, session: str, which: str) -> ManyOutcome:
+        """Send all who are chosen away from the lobby, as in :meth:`change_many`."""
+        return self._select(session, which, [events.Reject("")])
+
+    def _select(self, session: str, which: str, changes: Iterable[events.Change], by: str = "") -> ManyOutcome:
+        command = events.Select(selector_named(which), tuple(changes), by)
+        answer = self._focus.conference(session).handle(command)
         chosen = [name for effect in answer if isinstance(effect, effects.Selected) for name in effect.parties]
         denied = {effect.party for effect in answer if isinstance(effect, effects.Denied)}
         return ManyOutcome(
@@ -151,11 +183,11 @@ class RoomCommands(Commands):
         """
         room = self._focus.conference(session)
         meant = None if parties is None else tuple(tuple(room.member(each).party.id for each in one) for one in parties)
-        await open_groups(room, events.OpenGroups(tuple(names), meant, ends_in_s, may_return))
+        await open_groups(room, room_events.OpenGroups(tuple(names), meant, ends_in_s, may_return))
 
     async def end_groups(self, session: str, in_s: float = 0.0) -> None:
         """Let all return from the breakout groups, at once or in a while; raises WrongState: there are none."""
-        self._focus.conference(session).command(events.EndGroups(in_s))
+        self._focus.conference(session).command(room_events.EndGroups(in_s))
 
     async def send(self, session: str, party: str, group: int, *, own: bool = False) -> Party:
         """Send a party into a breakout group, 0: back to the main room.

@@ -1,36 +1,10 @@
 """Words of the rules that the faces of the focus need to command it."""
 
 from mixer.rules.effects import Prompt, Sound
-from mixer.rules.events import (
-    Admit,
-    Change,
-    Kick,
-    Reject,
-    SetDeaf,
-    SetGroup,
-    SetHeld,
-    SetLabels,
-    SetMuted,
-    SetRole,
-    SetVolume,
-)
 from mixer.rules.roles import Role, Selector
 
 __all__ = [
-    "Admit",
-    "Change",
-    "Kick",
     "Prompt",
-    "Reject",
-    "Role",
-    "Selector",
-    "SetDeaf",
-    "SetGroup",
-    "SetHeld",
-    "SetLabels",
-    "SetMuted",
-    "SetRole",
-    "SetVolume",
     "Sound",
     "role_named",
     "selector_named",

@@ -90,13 +90,12 @@ class Itsp:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def printed(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
     """The account of the documents, as far as they print it, with a way outside."""
-    outside = Stack(StackSettings())
-    await outside.start()
 
     async def on_invite(call: InviteSession) -> None:
         await call.answer(offer())
 
-    outside.serve(on_invite)
+    outside = Stack(StackSettings(), on_invite=on_invite)
+    await outside.start()
     account = {"id": OURS, "main_number": "+18559012575"}
     trunk = {"uri": f"sip:127.0.0.1:{outside.port}"}
     async with bridge(tmp_path_factory.mktemp("printed"), account=account, trunk=trunk) as server:

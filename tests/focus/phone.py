@@ -1,7 +1,7 @@
 """A bare SIP phone without sound, and the bridge it calls, for tests of the focus."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -12,10 +12,12 @@ from softphone.commands.serve import with_options
 from softphone.config import DEV_PATH, load
 from softphone.focus.session import TelephonySession
 from softphone.server import Server
+from softphone.sip.dispatcher import OnRequest
 from softphone.sip.driver import StackSettings
 from softphone.sip.message.digest import Credentials
-from softphone.sip.message.message import Headers, Response
+from softphone.sip.message.message import Headers, Request, Response
 from softphone.sip.stack import Stack
+from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.call import InviteSession
 from softphone.store.values import Extension
 from softphone.testing.bridge import offer
@@ -52,7 +54,9 @@ class Phone:
         self.number = number
         known = number in server.accounts.extensions
         self.credentials = Credentials(number, password or f"dev-{number}") if known or password else None
-        self.stack = Stack(StackSettings())
+        self.stack = Stack(StackSettings(), on_invite=self._rung, on_request={"NOTIFY": self._notified})
+        self.behaviour: Callable[[InviteSession], Awaitable[None]] | None = None
+        self.told: OnRequest | None = None
         self.progress: list[Response] = []
         self.ended: asyncio.Queue[str] = asyncio.Queue()
 
@@ -62,6 +66,16 @@ class Phone:
 
     async def __aexit__(self, *_error: object) -> None:
         await self.stack.stop()
+
+    async def _rung(self, call: InviteSession) -> None:
+        """Treat a call as it was told, or as a telephone where nobody is."""
+        if self.behaviour is None:
+            call.reject(480)
+        else:
+            await self.behaviour(call)
+
+    async def _notified(self, request: Request, source: Hop) -> Response | None:
+        return None if self.told is None else await self.told(request, source)
 
     async def call(
         self, user: object, sdp: str | None = None, known_as: str = "127.0.0.1", headers: Headers = ()

@@ -32,7 +32,7 @@ async def test_what_is_set_is_offered_in_its_order_and_taken_in_the_callers(
 
     async with bridge(tmp_path, media={"codecs": codecs}) as server, Phone(server, "102") as called:
         session = await conference(server)
-        called.stack.serve(answer)
+        called.behaviour = answer
         await called.register()
         async with Phone(server, "101") as host:
             call = await host.call(session.token, offer("0 8 101"))

@@ -98,7 +98,7 @@ async def test_who_is_called_in_where_encryption_is_required_is_offered_nothing_
 
     async with bridge(tmp_path, media=media, conference=rules) as server, Phone(server, "102") as called:
         session = await conference(server)
-        called.stack.serve(answer)
+        called.behaviour = answer
         await called.register()
         async with Phone(server, "101") as host:
             call = await host.call(session.token, SECURE)

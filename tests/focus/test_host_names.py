@@ -108,7 +108,7 @@ async def test_whom_we_call_may_have_a_name(shared: Server) -> None:
             calls.append(call)
             await call.answer(named("phone.example", codec="0"))
 
-        called.stack.serve(answer)
+        called.behaviour = answer
         await called.register()
         call = await host.call(session.token)
         await shared.control.dial(session.id, "102", confirm=False)

@@ -23,7 +23,7 @@ class Told:
 
     def __init__(self, phone: Phone) -> None:
         self.got: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
-        phone.stack.serve(on_request={"NOTIFY": self._notified})
+        phone.told = self._notified
 
     async def _notified(self, received: Request, source: Hop) -> Response:
         self.got.put_nowait((received.body.decode().strip(), received.get("Subscription-State") or ""))
@@ -48,7 +48,7 @@ async def test_an_extension_is_called_in(shared: Server) -> None:
         rung.put_nowait(call)
 
     async with Phone(shared, "101") as host, Phone(shared, "103") as bob:
-        bob.stack.serve(answering)
+        bob.behaviour = answering
         await bob.register()
         told = Told(host)
         call = await host.call(session.token)
@@ -121,7 +121,7 @@ async def test_a_refer_outside_of_the_call(shared: Server) -> None:
             await call.answer(offer())
             rung.put_nowait(call)
 
-        bob.stack.serve(answering)
+        bob.behaviour = answering
         await bob.register()
         told = Told(host)
         assert (await referring(shared, host, str(session.token), "103")).status == 404, "it is not in the room yet"

@@ -221,7 +221,7 @@ async def test_who_is_called_in_is_told_where(shared: Server) -> None:
         rung.put_nowait(call)
 
     async with Phone(shared, "101") as host, Phone(shared, "103") as bob:
-        bob.stack.serve(answering)
+        bob.behaviour = answering
         await bob.register()
         await host.call(session.token)
         await shared.control.dial(session.id, "103", confirm=False)

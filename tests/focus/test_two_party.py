@@ -44,7 +44,7 @@ async def reachable(
         calls.put_nowait(call)
         await behaviour(call)
 
-    phone.stack.serve(on_invite)
+    phone.behaviour = on_invite
     await phone.register()
     return calls
 

@@ -5,18 +5,13 @@ from dataclasses import dataclass
 from mixer.rules.effects import (
     Admitted,
     DeafChanged,
-    DropInvite,
     Effect,
     Ended,
     GroupChanged,
-    GroupsChanged,
     HeldChanged,
-    Invite,
-    LockChanged,
     Music,
     MuteChanged,
     PartyLeft,
-    RecordingChanged,
     Refused,
     RoleChanged,
     Say,
@@ -25,6 +20,7 @@ from mixer.rules.effects import (
     WhisperChanged,
 )
 from mixer.rules.roles import Place, RecordingState
+from mixer.rules.room_effects import DropInvite, GroupsChanged, Invite, LockChanged, RecordingChanged
 
 IN_ROOM = {Place.JOINED, Place.HELD}
 

@@ -3,8 +3,9 @@
 from typing import Any
 
 from mixer.rules.effects import Effect, Say, UnknownKeys
-from mixer.rules.events import Dial, InviteAnswered, Join, Keys
+from mixer.rules.events import InviteAnswered, Join, Keys
 from mixer.rules.roles import PartyKind, Role
+from mixer.rules.room_events import Dial
 from mixer.rules.session import Conference
 from mixer.rules.settings import Settings
 

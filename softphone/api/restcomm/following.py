@@ -19,7 +19,7 @@ from softphone.focus.errors import NoSuchParty, NoSuchPlayback, NoSuchSession, W
 from softphone.focus.feed import EventType
 from softphone.focus.placed import PlacedCall
 from softphone.focus.room.dictation import Dictated, Dictation
-from softphone.focus.words import Prompt, Role, Sound
+from softphone.focus.words import Prompt, Sound, role_named
 from softphone.store.values import Extension
 from softphone.text import host_of
 from softphone.webhooks.fetch import NotFetched
@@ -159,7 +159,7 @@ class Interpreter:
         session = await calls.meet(owner, verb.name, max_members=verb.most, rules={"wait_for_host": True})
         if session.notices is not verb.beep and not session.parties:
             await self._context.control.notices(session.id, verb.beep)
-        role = Role.MODERATOR if verb.starts else Role.PARTICIPANT
+        role = role_named("host" if verb.starts else "participant")
         party = await calls.join(leg.session, leg.party, session.id, role=role, muted=verb.muted, ends=verb.ends)
         if isinstance(leg, Bystander):
             leg.session, leg.party = session.id, party.id

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from mixer.rules import effects
+from mixer.rules import effects, room_effects
 from softphone.errors import MediaError
 from softphone.focus.feed import EventType
 from softphone.focus.party.member import Member
@@ -142,7 +142,7 @@ async def _send_key(room: RuledRoom, leg: int, digit: str) -> None:
 # The recording.
 
 
-def _recording_changed(room: RuledRoom, effect: effects.RecordingChanged) -> None:
+def _recording_changed(room: RuledRoom, effect: room_effects.RecordingChanged) -> None:
     room.recording.change(effect.state)
 
 
@@ -193,15 +193,15 @@ def _listeners(room: RuledRoom, member: Member) -> list[Member]:
     return [room.members[name] for name in member.party.whispers_to or () if name in room.members]
 
 
-def _lock_changed(room: RuledRoom, effect: effects.LockChanged) -> None:
+def _lock_changed(room: RuledRoom, effect: room_effects.LockChanged) -> None:
     room.news.publish(EventType.CONFERENCE_CHANGED, locked=effect.locked)
 
 
-def _restricted_changed(room: RuledRoom, effect: effects.RestrictedChanged) -> None:
+def _restricted_changed(room: RuledRoom, effect: room_effects.RestrictedChanged) -> None:
     room.news.publish(EventType.CONFERENCE_CHANGED, restricted=effect.on)
 
 
-def _notices_changed(room: RuledRoom, effect: effects.NoticesChanged) -> None:
+def _notices_changed(room: RuledRoom, effect: room_effects.NoticesChanged) -> None:
     room.news.publish(EventType.CONFERENCE_CHANGED, notices=effect.on)
 
 
@@ -228,12 +228,12 @@ CARRIED_OUT: Mapping[type, Callable[[Any, Any], None]] = {
     effects.Music: _music,
     effects.KeyPassed: _key_passed,
     effects.KeysTold: _keys_told,
-    effects.RecordingChanged: _recording_changed,
+    room_effects.RecordingChanged: _recording_changed,
     effects.Waits: _waits,
     effects.RoleChanged: _role_changed,
     effects.WhisperChanged: _whisper_changed,
-    effects.LockChanged: _lock_changed,
-    effects.RestrictedChanged: _restricted_changed,
-    effects.NoticesChanged: _notices_changed,
+    room_effects.LockChanged: _lock_changed,
+    room_effects.RestrictedChanged: _restricted_changed,
+    room_effects.NoticesChanged: _notices_changed,
     effects.UnknownKeys: _unknown_keys,
 }

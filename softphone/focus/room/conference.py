@@ -12,9 +12,10 @@ from typing import Any
 
 import structlog
 
-from mixer.rules import events
-from mixer.rules.effects import DropInvite, GroupChanged, GroupsChanged, Invite, Refused, VoicesLevelled
+from mixer.rules import events, room_events
+from mixer.rules.effects import GroupChanged, Refused, VoicesLevelled
 from mixer.rules.roles import Role
+from mixer.rules.room_effects import DropInvite, GroupsChanged, Invite
 from mixer.rules.session import Conference
 from mixer.rules.settings import Settings
 from softphone.focus.errors import WrongState
@@ -77,7 +78,7 @@ class ConferenceRoom(RuledRoom):
     def configure(self, settings: Settings) -> None:
         """Go on by other settings, but for the rules of its own."""
         self._configured = settings
-        self.handle(events.NewSettings(self._own.over(settings)))
+        self.handle(room_events.NewSettings(self._own.over(settings)))
         for member in self.members.values():
             self._keep_encrypted(member)
 
@@ -150,7 +151,7 @@ class ConferenceRoom(RuledRoom):
         if refused is not None:
             Hangup(self.context, member).say(refused.say)
 
-    def dial(self, event: events.Dial, known_as: str = "") -> DialOutStatus:
+    def dial(self, event: room_events.Dial, known_as: str = "") -> DialOutStatus:
         """Call somebody in.
 
         Parameters

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 from dataclasses import dataclass
 
-from mixer.rules.events import SetRecording
 from mixer.rules.roles import RecordingState
+from mixer.rules.room_events import SetRecording
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.room.recording import RecordingStatus

@@ -1,7 +1,8 @@
 """Breakout groups of a running conference: each has a room of its own beside the main one, on the same worker."""
 
-from mixer.rules.effects import GroupChanged, GroupsChanged, VoicesLevelled
-from mixer.rules.events import OpenGroups
+from mixer.rules.effects import GroupChanged, VoicesLevelled
+from mixer.rules.room_effects import GroupsChanged
+from mixer.rules.room_events import OpenGroups
 from softphone.errors import MediaError
 from softphone.focus.errors import FocusError, NoSuchSession, Overloaded
 from softphone.focus.feed import EventType

@@ -9,8 +9,8 @@ import structlog
 
 from mixer.rules import roles
 from mixer.rules.effects import Say
-from mixer.rules.events import SetRecording
 from mixer.rules.roles import RecordingState
+from mixer.rules.room_events import SetRecording
 from mixer.rules.session import Session
 from softphone.errors import MediaError
 from softphone.focus.errors import WrongState

@@ -5,7 +5,8 @@ RFC 4579 sections 5.5 and 5.11.
 
 import asyncio
 
-from mixer.rules.events import Dial, Kick
+from mixer.rules.events import Kick
+from mixer.rules.room_events import Dial
 from softphone.errors import CallRefused
 from softphone.focus.commanding import acting, actor_of, told
 from softphone.focus.errors import WrongState

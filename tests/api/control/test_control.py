@@ -271,7 +271,7 @@ async def test_people_are_called_in(shared: Server, ada: httpx.AsyncClient) -> N
             rang.set()
             await forever.wait()
 
-        phone.stack.serve(ring)
+        phone.behaviour = ring
         answer = await ada.post(path, json={"number": "103"})
         assert answer.status_code == 202, answer.text
         dial = answer.json()

@@ -33,7 +33,7 @@ async def listening(server: Server, ada: httpx.AsyncClient, phone: Phone, confer
         call.on_ended = phone.ended.put_nowait
         await call.answer(offer())
 
-    phone.stack.serve(answer)
+    phone.behaviour = answer
     await phone.register()
     dialled = await ada.post(f"{V1}/{conference}/dials", json={"number": "104", "hidden": True})
     assert dialled.status_code == 202, dialled.text

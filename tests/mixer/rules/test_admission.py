@@ -4,9 +4,11 @@ import itertools
 
 import pytest
 
-from mixer.rules.effects import Admitted, Denied, Effect, Invite, PartyLeft, Refused, RestrictedChanged, Waits
-from mixer.rules.events import Admit, Dial, InviteAnswered, Join, Keys, Kick, Lock, NewSettings, SetAllowed, SetRole
+from mixer.rules.effects import Admitted, Denied, Effect, PartyLeft, Refused, Waits
+from mixer.rules.events import Admit, InviteAnswered, Join, Keys, Kick, SetRole
 from mixer.rules.roles import Place, Role
+from mixer.rules.room_effects import Invite, RestrictedChanged
+from mixer.rules.room_events import Dial, Lock, NewSettings, SetAllowed
 from mixer.rules.session import Conference
 from mixer.rules.settings import Settings
 from tests.support.conference import room

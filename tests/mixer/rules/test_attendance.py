@@ -10,14 +10,12 @@ from hypothesis import strategies as st
 from mixer.rules.attendance import IN_ROOM, Attendance, Participant
 from mixer.rules.events import (
     Admit,
-    Dial,
     Event,
     InviteAnswered,
     Join,
     Keys,
     Kick,
     Leave,
-    Lock,
     Select,
     SetHeld,
     SetLabels,
@@ -31,6 +29,7 @@ from mixer.rules.invitations import DialOuts
 from mixer.rules.keypad import Keypad, Menu
 from mixer.rules.menus import DEFAULT_MENU
 from mixer.rules.roles import PartyKind, Place, Role, Selector
+from mixer.rules.room_events import Dial, Lock
 from mixer.rules.session import Conference
 from mixer.rules.settings import EndWithHost, Settings
 from tests.support.work import instructions

@@ -18,28 +18,22 @@ from mixer.rules.effects import (
     Music,
     MuteChanged,
     PartyLeft,
-    RecordingChanged,
     Refused,
     VolumeChanged,
 )
 from mixer.rules.events import (
     Admit,
-    Dial,
     End,
     Event,
     Join,
     Keys,
     Kick,
     Leave,
-    Lock,
-    MuteAll,
     Park,
     PeerHeld,
     SetDeaf,
     SetHeld,
     SetMuted,
-    SetNotices,
-    SetRecording,
     SetRole,
     SetVolume,
     SetWhisper,
@@ -47,6 +41,8 @@ from mixer.rules.events import (
     Time,
 )
 from mixer.rules.roles import RecordingState, Role
+from mixer.rules.room_effects import RecordingChanged
+from mixer.rules.room_events import Dial, Lock, MuteAll, SetNotices, SetRecording
 from mixer.rules.session import TwoPartyCall
 from mixer.rules.state import Phase
 

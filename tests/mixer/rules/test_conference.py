@@ -11,18 +11,12 @@ from mixer.rules.effects import (
     Denied,
     Effect,
     Ended,
-    GroupsChanged,
     HeldChanged,
-    Invite,
     LabelsChanged,
-    LockChanged,
     Music,
     MuteChanged,
-    NoticesChanged,
     PartyLeft,
-    RecordingChanged,
     Refused,
-    RestrictedChanged,
     RoleChanged,
     Selected,
     VolumeChanged,
@@ -31,9 +25,7 @@ from mixer.rules.effects import (
 from mixer.rules.events import (
     Admit,
     CancelInvite,
-    Dial,
     End,
-    EndGroups,
     Event,
     InviteAnswered,
     InviteFailed,
@@ -41,32 +33,44 @@ from mixer.rules.events import (
     Keys,
     Kick,
     Leave,
-    Lock,
-    MuteAll,
-    NewSettings,
-    OpenGroups,
     Park,
     PeerHeld,
     Reject,
     Select,
-    SetAllowed,
     SetDeaf,
     SetGroup,
     SetHeld,
     SetLabels,
     SetMuted,
-    SetNotices,
-    SetRecording,
     SetRole,
     SetVolume,
     SetWhisper,
     SpokeMuted,
     Talking,
     Time,
-    Unban,
 )
 from mixer.rules.keypad import KeypadError, Menu
 from mixer.rules.roles import Place, RecordingState, Role, Selector
+from mixer.rules.room_effects import (
+    GroupsChanged,
+    Invite,
+    LockChanged,
+    NoticesChanged,
+    RecordingChanged,
+    RestrictedChanged,
+)
+from mixer.rules.room_events import (
+    Dial,
+    EndGroups,
+    Lock,
+    MuteAll,
+    NewSettings,
+    OpenGroups,
+    SetAllowed,
+    SetNotices,
+    SetRecording,
+    Unban,
+)
 from mixer.rules.session import Conference
 from mixer.rules.settings import Settings
 from mixer.rules.state import Phase
@@ -386,14 +390,3 @@ def test_two_pauses_end_in_the_order_of_time() -> None:
 def test_a_menu_may_only_ask_for_what_the_rules_can_do() -> None:
     with pytest.raises(KeypadError, match="no command 'dance', 'sing' in a conference"):
         Conference(Settings(menu=Menu({"moderator": {"*1": "sing", "*2": "dance", "*3": "mute_all"}})), 0.0)
-
-
-def test_another_menu() -> None:
-    conference = Conference(Settings(menu=Menu({"participant": {"*#5": "mute_all"}})), 0.0)
-    conference.handle(Join("a"), 0.0)
-    assert press(conference, "a", "*#5") == [MuteChanged("a", True)]
-
-
-def test_not_a_key() -> None:
-    with pytest.raises(KeypadError, match="not a key"):
-        room("a").handle(Keys("a", "x"), 0.0)

@@ -8,26 +8,23 @@ import pytest
 from mixer.rules.effects import (
     Admitted,
     Denied,
-    DropInvite,
     Effect,
     Ended,
-    Invite,
-    LockChanged,
     MuteChanged,
-    NoticesChanged,
     PartyLeft,
-    RecordingChanged,
     Refused,
     Say,
     Sound,
     UnknownKeys,
     VolumeChanged,
 )
-from mixer.rules.events import Dial, InviteAnswered, InviteFailed, Join, Keys, Leave, Lock, SetMuted, Time
-from mixer.rules.keypad import Menu
+from mixer.rules.events import InviteAnswered, InviteFailed, Join, Keys, Leave, SetMuted, Time
+from mixer.rules.keypad import KeypadError, Menu
 from mixer.rules.roles import PartyKind, RecordingState, Role
+from mixer.rules.room_effects import DropInvite, Invite, LockChanged, NoticesChanged, RecordingChanged
+from mixer.rules.room_events import Dial, Lock
 from mixer.rules.session import Conference
-from mixer.rules.settings import EndWithHost
+from mixer.rules.settings import EndWithHost, Settings
 from softphone.focus.room.settings import load_menu
 from tests.support.conference import no_keys, press, room
 
@@ -367,3 +364,14 @@ def test_host_commands_pause_the_recording_and_go_on(kind: PartyKind) -> None:
     ):
         assert RecordingChanged(state) in press(conference, "boss", keys), kind
     assert not any(isinstance(effect, RecordingChanged) for effect in press(conference, "a", "*#0"))
+
+
+def test_another_menu() -> None:
+    conference = Conference(Settings(menu=Menu({"participant": {"*#5": "mute_all"}})), 0.0)
+    conference.handle(Join("a"), 0.0)
+    assert press(conference, "a", "*#5") == [MuteChanged("a", True)]
+
+
+def test_not_a_key() -> None:
+    with pytest.raises(KeypadError, match="not a key"):
+        room("a").handle(Keys("a", "x"), 0.0)

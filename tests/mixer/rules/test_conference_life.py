@@ -5,15 +5,11 @@ import pytest
 from mixer.rules.effects import (
     Admitted,
     Denied,
-    DropInvite,
     Ended,
     HeldChanged,
-    Invite,
-    LockChanged,
     Music,
     MuteChanged,
     PartyLeft,
-    RecordingChanged,
     Refused,
     RoleChanged,
     VolumeChanged,
@@ -23,16 +19,12 @@ from mixer.rules.effects import (
 from mixer.rules.events import (
     Admit,
     CancelInvite,
-    Dial,
     InviteAnswered,
     InviteFailed,
     Join,
     Keys,
     Kick,
     Leave,
-    Lock,
-    MuteAll,
-    NewSettings,
     SetHeld,
     SetMuted,
     SetRole,
@@ -40,10 +32,11 @@ from mixer.rules.events import (
     SetWhisper,
     Talking,
     Time,
-    Unban,
 )
 from mixer.rules.keypad import Menu
 from mixer.rules.roles import Place, RecordingState, Role
+from mixer.rules.room_effects import DropInvite, Invite, LockChanged, RecordingChanged
+from mixer.rules.room_events import Dial, Lock, MuteAll, NewSettings, Unban
 from mixer.rules.session import Conference
 from mixer.rules.settings import VOLUME_DB, EndWithHost, Settings
 from mixer.rules.state import Phase

@@ -15,9 +15,7 @@ from mixer.rules.events import (
     Admit,
     CancelInvite,
     Change,
-    Dial,
     End,
-    EndGroups,
     Event,
     InviteAnswered,
     InviteFailed,
@@ -25,10 +23,6 @@ from mixer.rules.events import (
     Keys,
     Kick,
     Leave,
-    Lock,
-    MuteAll,
-    NewSettings,
-    OpenGroups,
     Reject,
     Select,
     SetDeaf,
@@ -36,16 +30,15 @@ from mixer.rules.events import (
     SetHeld,
     SetLabels,
     SetMuted,
-    SetRecording,
     SetRole,
     SetWhisper,
     Talking,
     Time,
-    Unban,
 )
 from mixer.rules.keypad import KEYS, Menu
 from mixer.rules.menus import DEFAULT_MENU
 from mixer.rules.roles import PartyKind, Place, RecordingState, Role, Selector
+from mixer.rules.room_events import Dial, EndGroups, Lock, MuteAll, NewSettings, OpenGroups, SetRecording, Unban
 from mixer.rules.session import Conference
 from mixer.rules.settings import EndWithHost, Settings
 from mixer.rules.state import Phase

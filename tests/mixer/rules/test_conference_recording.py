@@ -2,9 +2,11 @@
 
 import pytest
 
-from mixer.rules.effects import Denied, PartyLeft, RecordingChanged
-from mixer.rules.events import Join, Keys, Leave, NewSettings, SetRecording
+from mixer.rules.effects import Denied, PartyLeft
+from mixer.rules.events import Join, Keys, Leave
 from mixer.rules.roles import PartyKind, RecordingState, Role
+from mixer.rules.room_effects import RecordingChanged
+from mixer.rules.room_events import NewSettings, SetRecording
 from mixer.rules.settings import Settings
 from tests.support.conference import invite, room
 

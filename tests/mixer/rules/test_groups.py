@@ -4,33 +4,12 @@ from typing import Any
 
 import pytest
 
-from mixer.rules.effects import (
-    Denied,
-    Effect,
-    Ended,
-    GroupChanged,
-    GroupsChanged,
-    Music,
-    PartyLeft,
-    Say,
-    TalksInVain,
-    WhisperChanged,
-)
-from mixer.rules.events import (
-    EndGroups,
-    Join,
-    Leave,
-    OpenGroups,
-    Select,
-    SetGroup,
-    SetHeld,
-    SetMuted,
-    SetWhisper,
-    SpokeMuted,
-    Time,
-)
+from mixer.rules.effects import Denied, Effect, Ended, GroupChanged, Music, PartyLeft, Say, TalksInVain, WhisperChanged
+from mixer.rules.events import Join, Leave, Select, SetGroup, SetHeld, SetMuted, SetWhisper, SpokeMuted, Time
 from mixer.rules.groups import WARN_S
 from mixer.rules.roles import Selector
+from mixer.rules.room_effects import GroupsChanged
+from mixer.rules.room_events import EndGroups, OpenGroups
 from mixer.rules.session import Conference
 from mixer.rules.settings import EndWithHost
 from tests.support.conference import no_keys, press, room

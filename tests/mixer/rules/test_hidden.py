@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixer.rules.effects import Admitted, Denied, Effect, Invite, PartyLeft, Refused, Say
+from mixer.rules.effects import Admitted, Denied, Effect, PartyLeft, Refused, Say
 from mixer.rules.events import (
-    Dial,
     End,
     Event,
     InviteAnswered,
@@ -16,8 +15,6 @@ from mixer.rules.events import (
     Keys,
     Kick,
     Leave,
-    Lock,
-    MuteAll,
     Select,
     SetHeld,
     SetMuted,
@@ -27,6 +24,8 @@ from mixer.rules.events import (
     Time,
 )
 from mixer.rules.roles import Place, Role, Selector
+from mixer.rules.room_effects import Invite
+from mixer.rules.room_events import Dial, Lock, MuteAll
 from mixer.rules.settings import EndWithHost
 from mixer.rules.state import Phase
 from tests.support.conference import press, room

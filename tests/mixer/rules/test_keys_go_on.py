@@ -3,7 +3,8 @@
 import pytest
 
 from mixer.rules.effects import Effect, KeyPassed, KeysTold, MuteChanged, Say, UnknownKeys
-from mixer.rules.events import Keys, NewSettings, OpenGroups, SetHeld, Time
+from mixer.rules.events import Keys, SetHeld, Time
+from mixer.rules.room_events import NewSettings, OpenGroups
 from mixer.rules.session import Conference
 from mixer.rules.settings import KeyScope, Settings
 from tests.support.conference import no_keys, press, room

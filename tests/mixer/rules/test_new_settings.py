@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from mixer.rules.effects import Admitted, Ended, Music, PartyLeft, Waits
-from mixer.rules.events import Join, Leave, Lock, NewSettings, Time
+from mixer.rules.events import Join, Leave, Time
 from mixer.rules.roles import Place, Role
+from mixer.rules.room_events import Lock, NewSettings
 from mixer.rules.session import Conference
 from mixer.rules.settings import Settings
 from tests.support.conference import room

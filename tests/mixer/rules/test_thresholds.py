@@ -2,9 +2,11 @@
 
 import pytest
 
-from mixer.rules.effects import Effect, RecordingChanged, Say
-from mixer.rules.events import Join, Kick, Leave, NewSettings, SetHeld, SetRecording
+from mixer.rules.effects import Effect, Say
+from mixer.rules.events import Join, Kick, Leave, SetHeld
 from mixer.rules.roles import RecordingState, Role
+from mixer.rules.room_effects import RecordingChanged
+from mixer.rules.room_events import NewSettings, SetRecording
 from mixer.rules.session import Conference
 from mixer.rules.settings import Settings
 from tests.support.conference import room
