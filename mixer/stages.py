@@ -168,6 +168,11 @@ class Stages:
         Those of the bridge.
     gate
         As of the bridge.
+
+    Attributes
+    ----------
+    gates
+        Records of dtype `GATE`, of each lane.
     """
 
     def __init__(
@@ -183,10 +188,14 @@ class Stages:
         self._speaking, self._listening, self._alone = list(lanes), list(lanes), lanes[0]
         self._carriers: dict[tuple[int, int], Carrier] = {}
         self._changed, self._key = np.zeros(capacity, np.int64), np.zeros(2 * capacity, np.int64)
-        gates, noisy, certain = records(len(lanes), GATE), np.zeros(capacity, np.bool_), np.zeros(capacity, np.bool_)
-        gates[:] = gate_record(gate)
+        self.gates, noisy, certain = (
+            records(len(lanes), GATE),
+            np.zeros(capacity, np.bool_),
+            np.zeros(capacity, np.bool_),
+        )
+        self.gates[:] = gate_record(gate)
         self._hall = StageArrays(
-            parties=parties, rooms=rooms, gates=gates, noisy=noisy, certain=certain, changed=self._changed
+            parties=parties, rooms=rooms, gates=self.gates, noisy=noisy, certain=certain, changed=self._changed
         )
         self._ticks = self._end = self._rooms_end = 0
         self._used = -1

@@ -38,6 +38,7 @@ def leg_spec(agreement: Agreement, signalled: str | None, timeout_s: float) -> L
         others=agreed.others,
         event_clock_hz=agreed.event_clock_hz,
         ptime_ms=agreed.ptime_ms,
+        level_id=agreed.level_id,
         direction=agreed.direction,
         timeout_s=timeout_s,
         inband_keys=agreed.event_payload_type is None,

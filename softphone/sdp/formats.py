@@ -8,16 +8,38 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from softphone.codec import DYNAMIC, PTIMES_MS, Codec, codec
-from softphone.sdp.description import LARGEST_PAYLOAD_TYPE, Attributes, MediaDescription, PayloadFormat
+from softphone.sdp.description import (
+    LARGEST_PAYLOAD_TYPE,
+    Attributes,
+    MediaDescription,
+    PayloadFormat,
+    SessionDescription,
+)
 from softphone.sdp.profile import number
 
-__all__ = ["RtpMap", "attributes", "event_line", "events", "nearest", "offered", "ptime_ms", "spoken"]
+__all__ = [
+    "RtpMap",
+    "attributes",
+    "event_line",
+    "events",
+    "extension",
+    "level_id",
+    "nearest",
+    "offered",
+    "ptime_ms",
+    "spoken",
+]
 
 EVENTS = "telephone-event"
 # Of codecs that telephones have; events have the clock of a codec beside them (RFC 4733 section 2.1). Nearly every
 # telephone uses 101 at 8000, and some never look at the number in the description.
 EVENT_PAYLOAD_TYPES = {8000: 101, 16_000: 113, 24_000: 117, 32_000: 112, 48_000: 110}
 KEYS = "0-15"
+# The level of each packet's sound, beside it (RFC 6464); and what an extension of one byte is numbered by (RFC 8285).
+LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+EXTENSION_IDS = range(1, 15)
+LEVEL_ID = 1
+SENT = ("sendrecv", "sendonly")
 PTIME_MS = 20
 
 
@@ -87,6 +109,22 @@ def attributes(lines: Sequence[RtpMap]) -> Attributes:
         if each.parameters:
             pairs.append(("fmtp", f"{each.payload_type} {each.parameters}"))
     return tuple(pairs)
+
+
+def level_id(description: SessionDescription, media: MediaDescription) -> int:
+    """Give the number of the header extension that tells how loud a stream is, where its peer sends it; 0: none."""
+    for name, value in (*media.attributes, *description.attributes):
+        said, uri, *_ = *(value or "").split()[:2], "", ""
+        place, _, direction = said.partition("/")
+        sent, found = direction in ("", *SENT), number(place, EXTENSION_IDS[-1]) or 0
+        if name == "extmap" and uri.lower() == LEVEL and sent and found in EXTENSION_IDS:
+            return found
+    return 0
+
+
+def extension(level_id: int) -> Attributes:
+    """Write that we take how loud a stream is, and do not send it (RFC 8285 section 5); 0: it may not tell."""
+    return (("extmap", f"{level_id}/recvonly {LEVEL}"),) if level_id else ()
 
 
 def ptime_ms(media: MediaDescription, spoken: Codec) -> int:

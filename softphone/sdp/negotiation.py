@@ -40,7 +40,8 @@ class Negotiated:
     Payload types are the peer's, what it wants to receive; those that end in ``_in`` are ours, where they differ
     (RFC 3264 section 6.1). ``others`` are the codecs which the peer may send besides ``codec``: our payload types, and
     their names. ``parameters`` is what ``a=fmtp`` says of how the peer likes to be sent
-    the codec.
+    the codec. ``level_id`` numbers the header extension in which the peer tells how loud each packet is; 0: it does
+    not.
     """
 
     codec: str
@@ -54,6 +55,7 @@ class Negotiated:
     event_payload_type_in: int | None = None
     event_clock_hz: int = 8000
     parameters: str = ""
+    level_id: int = 0
 
     @property
     def numbers(self) -> dict[str, int]:
@@ -139,6 +141,7 @@ def offer(
     attributes = (
         ("mid", MID),
         *_attributes(lines, direction, ice_dtls.attributes((host, *others), port, side), length),
+        *formats.extension(formats.LEVEL_ID),
     )
     media = MediaDescription("audio", port, IceDtls.PROTOCOLS[0], _numbers(lines), attributes=attributes)
     return SessionDescription(origin, (media,), here, attributes=ice_dtls.session_attributes(MID, side))
@@ -253,6 +256,7 @@ def _answered(theirs: MediaDescription, agreed: Negotiated, port: int, transport
     if agreed.event_payload_type is not None:
         lines.append(formats.event_line(agreed.event_payload_type, agreed.event_clock_hz))
     attributes = _attributes(lines, agreed.direction, transport, agreed.ptime_ms)
+    attributes += formats.extension(agreed.level_id)
     if mid := theirs.attribute("mid"):
         attributes = (("mid", mid), *attributes)
     return MediaDescription("audio", port, theirs.protocol, _numbers(lines), attributes=attributes)
@@ -370,6 +374,7 @@ def _negotiated(
         ptime_ms=formats.ptime_ms(media, spoken),
         event_clock_hz=events.clock_hz if events else spoken.clock_hz,
         parameters=media.parameters(said.payload_type),
+        level_id=formats.level_id(description, media),
     )
 
 

@@ -165,3 +165,30 @@ def test_an_answer_in_a_variant_of_what_was_offered_is_taken_and_in_one_of_nothi
     assert (agreed.codec, agreed.payload_type, agreed.payload_type_in) == ("OPUS/16000", 109, None)
     with pytest.raises(NoCommonCodec):
         sdp.accept(offered("G722", "PCMU"), answer)
+
+
+LEVEL = "urn:ietf:params:rtp-hdrext:ssrc-audio-level"
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        (f"14 {LEVEL}", 14),
+        (f"1/sendonly {LEVEL} vad=on", 1),
+        (f"3/sendrecv {LEVEL.upper()}", 3),
+        (f"1/recvonly {LEVEL}", 0),
+        (f"1/inactive {LEVEL}", 0),
+        (f"15 {LEVEL}", 0),
+        (f"0 {LEVEL}", 0),
+        (f"4096 {LEVEL}", 0),
+        (f"x {LEVEL}", 0),
+        (f"1x {LEVEL}", 1),
+        ("1", 0),
+        ("", 0),
+        ("1 urn:ietf:params:rtp-hdrext:sdes:mid", 0),
+    ],
+)
+def test_how_loud_packets_are_may_be_told_by_who_offers_it(line: str, found: int) -> None:
+    text, agreed = answered(described("a=rtpmap:111 opus/48000/2", f"a=extmap:{line}", media="111"), "OPUS")
+    assert agreed.level_id == found
+    assert (f"a=extmap:{found}/recvonly {LEVEL}\r\n" in text) == bool(found) == ("a=extmap" in text)

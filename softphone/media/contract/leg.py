@@ -88,6 +88,8 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     ice, dtls
         How the peer shows where it is; or who it is, where DTLS makes keys without. With `ice` it is on the shared
         port whether `remote` is known or not, which a check has shown, and that wins over an address only named.
+    level_id
+        Header extension, 1 to 14, in which what comes says how loud it is (RFC 6464, RFC 8285 section 4.2); 0: none.
     srtp
         How RTP and RTCP are encrypted; None: they are not. Other keys than before hold at once, and what is sent by a
         new one begins a new source. The same again change nothing: packets are numbered on, and none is heard twice.
@@ -115,6 +117,7 @@ class LegSpec(Struct, frozen=True, kw_only=True):
     ice: Ice | None = None
     dtls: DtlsPeer | None = None
     srtp: Srtp | None = None
+    level_id: int = 0
 
     @property
     def keyless(self) -> bool:

@@ -235,6 +235,7 @@ def _sound(
         slot = h.seq % len(waiting)
         leg.waiting += not waiting[slot].waits
         keep(waiting[slot], parcels[slot], position, samples, codec, datagram, h.offset, h.length)
+        waiting[slot].level = rtp.audio_level(datagram, h.offset, leg.level_id)
         playout.promise(p, position, samples)
         return
     if form.form == LAW:

@@ -84,6 +84,7 @@ LEG = np.dtype(
         ("types_in", np.uint8, (CODECS_IN,)),  # of what comes in, the usual one first
         ("codecs_in", np.uint8, (CODECS_IN,)),
         ("event_types_in", np.uint8, (2,)),
+        ("level_id", np.uint8),  # of the header extension that says how loud what comes is; 0: none (`audio_level`)
         ("address", np.uint8, (ADDRESS_SIZE,)),
         ("report_address", np.uint8, (ADDRESS_SIZE,)),
         ("port", np.int64),  # index of the port that sound goes from
@@ -206,7 +207,7 @@ class Legs:
         self.port[row] = record.ports.rtp.index
         if np.isinf(self.timeout_s[row]):  # nobody listened for silence till now, so it begins now
             self.heard_s[row] = now
-        self.receiving[row] = spec.receives
+        self.receiving[row], self.table["level_id"][row] = spec.receives, spec.level_id
         self.timeout_s[row] = spec.timeout_s if spec.receives and spec.timeout_s > 0 else np.inf
         if record.remote is not None:
             self.address[row] = sockaddr(record.remote.host, record.remote.port)
@@ -284,6 +285,8 @@ def check(spec: LegSpec) -> None:
     kinds = (spec.payload_type, spec.payload_type_in, *(kind for kind, _ in spec.others), *events)
     if not all(kind is None or 0 <= kind <= 127 for kind in kinds):
         raise MediaError("a payload type is 0 to 127")
+    if not 0 <= spec.level_id < 15:
+        raise MediaError("a header extension of one byte is 1 to 14")
     _check_times(spec)
     _check_addresses(spec)
     vault.check(spec.srtp)

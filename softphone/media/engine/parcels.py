@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from mixer import playout
 from mixer.bridge import Bridge
+from mixer.gate import Gate
 from mixer.kernel import Int, kernel, records
-from mixer.party import Parties, Party
+from mixer.party import Parties, Party, Rooms
 from mixer.rate import Rate, Rates
 from mixer.struct import struct
 from softphone.codec import TABLE
@@ -27,6 +28,8 @@ __all__ = ["Parcels", "Waiting", "keep"]
 
 SLOTS = 16
 """Packets that wait for each row: 160 ms of the shortest, and nobody waits longer than 100."""
+SILENT = 127
+"""The level of digital silence (RFC 6464 section 3), in -dBov."""
 AT_ONCE = 64
 """Packets that are decoded in one call."""
 
@@ -36,6 +39,7 @@ PARCEL = np.dtype(
         ("samples", np.int64),
         ("size", np.int64),
         ("codec", np.int64),  # its place in the table
+        ("level", np.int64),  # how loud it says it is, in -dBov; -1: it does not say
         ("waits", np.bool_),
     ],
     align=True,
@@ -69,6 +73,8 @@ class Kept:
 
     legs, parties, rates, rings, waiting
         Of each row, and of each lane.
+    rooms, gates
+        Of each room, and of each lane: who is heard there.
     silence
         int16, as long as a packet can be.
     jobs
@@ -79,6 +85,8 @@ class Kept:
     parties: Parties
     rates: Rates
     rings: Rings
+    rooms: Rooms
+    gates: Gate
     waiting: Waiting
     silence: NDArray[np.int16]
     jobs: Jobs
@@ -88,7 +96,7 @@ class Kept:
 def due(rows: NDArray[np.int64], kept: Kept) -> int:
     """List the packets of some rows that are played in the coming tick, in the order of each; gives how many.
 
-    Of a party that nobody hears, nothing is decoded: silence is played.
+    Of a party that nobody hears, or that says that it is silent, nothing is decoded: silence is played.
     """
     legs, parties, rates, rings, waiting = kept.legs, kept.parties, kept.rates, kept.rings, kept.waiting
     silence, jobs = kept.silence, kept.jobs
@@ -103,7 +111,7 @@ def due(rows: NDArray[np.int64], kept: Kept) -> int:
             each = waiting[row, slot]
             each.waits = False
             leg.waiting -= 1
-            if unheard:
+            if unheard or _rests(each.level, p, kept.gates[p.lane], kept.rooms):
                 playout.put(p, rate, rings[p.lane][row], each.position, silence, min(each.samples, len(silence)))
                 leg.fresh = True  # its decoder has missed something
             elif each.position + each.samples > p.cursor - rate.reach:
@@ -114,6 +122,18 @@ def due(rows: NDArray[np.int64], kept: Kept) -> int:
             leg.decoded = each.position + each.samples
             slot = _next(waiting[row], p, rate)
     return n
+
+
+@kernel
+def _rests(level: int, p: Party, gate: Gate, rooms: Rooms) -> bool:
+    """Tell whether a packet need not be decoded, by the level that it tells: as long as its row talks, it is.
+
+    Silence never need be; what is softer than any talk need not in a room where only those are heard who talk.
+    """
+    if level <= 0 or p.talking or p.inband_keys:
+        return False
+    large = p.room >= 0 and not p.private and rooms[p.room].speakers > gate.small
+    return level >= SILENT or large and -level < gate.softest
 
 
 @kernel
@@ -178,6 +198,8 @@ class Parcels:
             parties=bridge.parties,
             rates=bridge.rates,
             rings=bridge.rings,
+            rooms=bridge.rooms,
+            gates=bridge.stages.gates,
             waiting=self.waiting,
             silence=np.zeros(longest, np.int16),
             jobs=self._jobs,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mixer.kernel import Int, kernel
 from softphone.media.rtp.header import HEADER_SIZE
 
-__all__ = ["ASIDE", "INVALID", "MEDIA", "PARSED", "REPORT", "Parsed", "is_report", "is_rtp", "parse"]
+__all__ = ["ASIDE", "INVALID", "MEDIA", "PARSED", "REPORT", "Parsed", "audio_level", "is_report", "is_rtp", "parse"]
 
 VERSION_2 = 0x80
 PADDING = 0x20
@@ -99,6 +99,33 @@ def _payload(d: NDArray[np.uint8], length: Int) -> tuple[Int, Int]:
         padding = np.int64(d[length - 1])
         end = end - padding if padding > 0 else 0
     return offset, end
+
+
+@kernel
+def audio_level(d: NDArray[np.uint8], offset: Int, number: Int) -> int:
+    """Give how loud a packet says it is, in -dBov (RFC 6464): 0 to 127, which is silence; -1: it does not say.
+
+    Parameters
+    ----------
+    d, offset
+        A datagram, and where its payload begins, as `parse` says.
+    number
+        Of the header extension, in its form of one byte (RFC 8285 section 4.2); 0: none.
+    """
+    if number == 0 or not d[0] & EXTENSION:
+        return -1
+    at = HEADER_SIZE + 4 * (np.int64(d[0]) & 0x0F)
+    if d[at] != 0xBE or d[at + 1] != 0xDE:
+        return -1
+    at += 4
+    while at + 1 < offset:
+        named = d[at] >> 4
+        if named == number:
+            return int(d[at + 1] & 0x7F)
+        if named == 15:
+            return -1
+        at += 2 + (np.int64(d[at]) & 0x0F) if named else 1  # a byte of nothing else is padding
+    return -1
 
 
 @kernel
