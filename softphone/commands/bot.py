@@ -36,21 +36,23 @@ NOT_THE_BOTS = (str(Path(softphone.__file__).parent), sysconfig.get_path("stdlib
 
 
 def bot(
-    target: Annotated[str, typer.Argument(metavar="MODULE:OBJECT", help="A Bot class, by module or by path of a file")],
+    target: Annotated[
+        str, typer.Argument(metavar="MODULE:OBJECT", help="A Bot class or object; MODULE is a name or a file")
+    ],
     uri: Annotated[
-        str | None, typer.Argument(metavar="URI", help="Whom to call, e.g. sip:conf_...@127.0.0.1:5060")
+        str | None, typer.Argument(metavar="URI", help="URI to call, e.g. sip:conf_...@127.0.0.1:5060")
     ] = None,
-    listen: Annotated[bool, typer.Option("--listen", help="Answer calls instead, each with a bot of its own")] = False,
-    user: Annotated[str, typer.Option(help="Who the bot is: a user name, or a whole sip: URI")] = "bot",
+    listen: Annotated[bool, typer.Option("--listen", help="Answer calls; each call gets its own bot")] = False,
+    user: Annotated[str, typer.Option(help="The bot's user name or SIP URI")] = "bot",
     password: Password = None,
-    registrar: Annotated[str | None, typer.Option(help="Register here first")] = None,
-    host: Annotated[str | None, typer.Option(help="With --listen: the local address")] = None,
-    port: Annotated[int, typer.Option(help="With --listen: the local SIP port; 0: any", min=0, max=65535)] = 0,
-    max_calls: Annotated[int, typer.Option(help="With --listen: refuse more at once", min=1)] = 32,
-    duration: Annotated[float | None, typer.Option(help="Hang up after so many seconds", min=0)] = None,
+    registrar: Annotated[str | None, typer.Option(help="Registrar to register with")] = None,
+    host: Annotated[str | None, typer.Option(help="With --listen: local address")] = None,
+    port: Annotated[int, typer.Option(help="With --listen: local SIP port; 0: any free one", min=0, max=65535)] = 0,
+    max_calls: Annotated[int, typer.Option(help="With --listen: most calls at a time", min=1)] = 32,
+    duration: Annotated[float | None, typer.Option(help="Hang up after this many seconds", min=0)] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON")] = False,
 ) -> None:
-    """Run a bot until its call is over, or with --listen until SIGTERM or Ctrl-C, answering calls.
+    """Run a bot: place one call with it, or answer calls (--listen) until SIGTERM or Ctrl-C.
 
     What the bot of a call raises is shown with its own lines only, and is exit status 1. One that listens logs it, ends
     that call and goes on; at its end it hangs up everywhere and unregisters.
@@ -61,7 +63,7 @@ def bot(
     sip:127.0.0.1:5060
     """
     if listen == (uri is not None):
-        wrong_use("say whom to call, for example sip:conf_...@127.0.0.1:5060, or --listen, and not both")
+        wrong_use("give either a URI to call, for example sip:conf_...@127.0.0.1:5060, or --listen")
     configure(LogConfig())
     if uri is None:
         where = Where(_identity_of_listener(user, registrar), password, registrar, host, port, max_calls, duration)
@@ -176,7 +178,7 @@ def load_bots(target: str) -> type[Bot]:
     """Find the class that ``MODULE:OBJECT`` names, of which each call gets a bot; raises as :func:`load_bot`."""
     found = _find(target)
     if not isinstance(found, type):
-        wrong_use(f"--listen takes a class, of which each call gets a bot of its own, and {target} is one bot")
+        wrong_use(f"--listen needs a Bot class, to make one bot per call; {target} is a single bot")
     _make_sure(found, target)
     return found
 
@@ -187,7 +189,7 @@ def _find(target: str) -> Bot | type[Bot]:
         wrong_use(f"name the bot as MODULE:OBJECT, for example examples/echo_bot.py:EchoBot, not {target!r}")
     found = getattr(_import(module_name), name, None)
     if not isinstance(found, Bot) and not (isinstance(found, type) and issubclass(found, Bot)):
-        wrong_use(f"{target} is no softphone.Bot")
+        wrong_use(f"{target} is not a softphone.Bot")
     return found
 
 
@@ -196,7 +198,7 @@ def _make_sure(kind: type[Bot], target: str) -> None:
     try:
         inspect.signature(kind).bind()
     except TypeError as error:
-        wrong_use(f"{target} cannot be made without arguments ({error}): name an object that is made already")
+        wrong_use(f"{target} needs arguments ({error}): name an object instead of the class")
 
 
 def _make(kind: type[Bot], target: str) -> Bot:

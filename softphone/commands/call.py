@@ -40,33 +40,31 @@ OTHER_SCHEMES = ("sips:", "tel:")
 
 
 Registrar = Annotated[
-    str | None, typer.Option(help="Register here first, e.g. sip:127.0.0.1:5060, or wss://HOST:PORT/")
+    str | None, typer.Option(help="Registrar to register with, e.g. sip:127.0.0.1:5060, or wss://HOST:PORT/")
 ]
-Codecs = Annotated[
-    list[str] | None, typer.Option(help="What is spoken, the preferred one first, e.g. OPUS; may be repeated")
-]
+Codecs = Annotated[list[str] | None, typer.Option(help="Codec to offer, e.g. OPUS; repeat it in order of preference")]
 
-Encrypt = Annotated[bool, typer.Option("--encrypt", help="Offer SRTP and nothing else (keys by SDES)")]
+Encrypt = Annotated[bool, typer.Option("--encrypt", help="Offer SRTP only (keys by SDES)")]
 Password = Annotated[
     str | None,
-    typer.Option(help="Answers the digest challenge; of an https: URL the token", envvar="SOFTPHONE_PASSWORD"),
+    typer.Option(help="Password for digest authentication; for an https: URL the token", envvar="SOFTPHONE_PASSWORD"),
 ]
 
 
 def call(
-    uri: Annotated[str, typer.Argument(metavar="URI", help="Whom to call, e.g. sip:conf_...@127.0.0.1:5060")],
-    user: Annotated[str, typer.Option(help="Who you are: a user name, or a whole sip: URI")] = "softphone",
+    uri: Annotated[str, typer.Argument(metavar="URI", help="URI to call, e.g. sip:conf_...@127.0.0.1:5060")],
+    user: Annotated[str, typer.Option(help="Your user name or SIP URI")] = "softphone",
     password: Password = None,
     registrar: Registrar = None,
-    play: Annotated[str | None, typer.Option(metavar="FILE|tone:HZ|mic", help="What you say")] = None,
-    record: Annotated[str | None, typer.Option(metavar="FILE|speaker", help="Where what you hear goes")] = None,
-    keys: Annotated[str, typer.Option(help="Sent once connected; a comma waits a second")] = "",
-    duration: Annotated[float | None, typer.Option(help="Hang up after so many seconds", min=0)] = None,
+    play: Annotated[str | None, typer.Option(metavar="FILE|tone:HZ|mic", help="Audio to send")] = None,
+    record: Annotated[str | None, typer.Option(metavar="FILE|speaker", help="Where received audio goes")] = None,
+    keys: Annotated[str, typer.Option(help="DTMF keys to send when connected; a comma waits a second")] = "",
+    duration: Annotated[float | None, typer.Option(help="Hang up after this many seconds", min=0)] = None,
     codec: Codecs = None,
     encrypt: Encrypt = False,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON")] = False,
 ) -> None:
-    """Call somebody, and talk by file, tone, keys or sound card.
+    """Place a call, with audio from a file, a tone or the sound card.
 
     On a terminal digits, * and # are sent as keys, m mutes, h holds and q hangs up. Of a conference it shows who is in
     it; x, u, l and o send the keys by which its host mutes and unmutes all, locks and opens it. Elsewhere the call ends
@@ -117,7 +115,7 @@ def callee(uri: str, registrar: str | None) -> str:
         return uri
     whole = uri if uri.startswith("sip:") or (registrar and "@" not in uri) else f"sip:{uri}"
     if uri.startswith(OTHER_SCHEMES) or not _is_sip(whole if whole.startswith("sip:") else f"sip:{whole}@registrar"):
-        wrong_use(f"call a SIP URI, for example sip:201@127.0.0.1:5060, not {uri!r}")
+        wrong_use(f"not a SIP URI: {uri!r}; for example sip:201@127.0.0.1:5060")
     if registrar is None and "@" not in uri:
         _check_host(uri)
     if registrar is not None and not _is_server(registrar):
@@ -145,7 +143,9 @@ def _check_host(uri: str) -> None:
     """Refuse a name that says nothing of where it is."""
     name = uri.removeprefix("sip:")
     if name == uri or NUMBER.fullmatch(Uri.parse(uri).host):
-        wrong_use(f"say where {name} is: {name}@HOST, for example sip:{name}@127.0.0.1:5060, or --registrar")
+        wrong_use(
+            f"the host of {name} is missing: sip:{name}@HOST, for example sip:{name}@127.0.0.1:5060, or --registrar"
+        )
 
 
 def _is_sip(uri: str) -> bool:

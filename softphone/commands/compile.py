@@ -13,7 +13,7 @@ __all__ = ["compile_"]
 
 
 def compile_() -> None:
-    """Compile what a bridge or an agent else compiles at its first start.
+    """Compile the mixer now instead of at the first start of a bridge or agent.
 
     It takes half a minute, and is kept beside the program or in the user's cache folder; done again, nothing is left to
     do. NUMBA_CACHE_DIR names another folder, for this command and for what is started then.

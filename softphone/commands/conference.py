@@ -20,16 +20,16 @@ __all__ = ["app", "invite"]
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Command the conferences of a running server.\n\n"
+    help="List and control the conferences of a running server.\n\n"
     "Example: softphone conference list --server http://127.0.0.1:8080 --user 101 --password dev-101",
 )
 
 app.callback()(remember)
 
-PartyId = Annotated[str, typer.Argument(metavar="PARTY", help=f"Its id, p-..., or {', '.join(CHOSEN)}")]
+PartyId = Annotated[str, typer.Argument(metavar="PARTY", help=f"A party id (p-...), or {', '.join(CHOSEN)}")]
 SomeParty = Annotated[
     str | None,
-    typer.Argument(metavar="PARTY", help=f"Its id, or {', '.join(CHOSEN)}; without one: all but moderators"),
+    typer.Argument(metavar="PARTY", help=f"A party id, or {', '.join(CHOSEN)}; default: all but moderators"),
 ]
 
 # Somebody who waits for an answer does not notice it.
@@ -45,9 +45,9 @@ ROSTER = ("id", "number", "name", "role", "stage", "muted", "talking")
 def create(
     desk: RemoteServer,
     max_members: Annotated[int | None, typer.Option(min=1, help="Most parties")] = None,
-    extension: Annotated[str | None, typer.Option(help="Open the room of this extension instead")] = None,
+    extension: Annotated[str | None, typer.Option(help="Open the room of this extension")] = None,
 ) -> None:
-    """Make a conference, or open the room of an extension.
+    """Create a conference, or open the room of an extension; prints its id and SIP URI.
 
     Example: softphone conference create --max-members 20 --server http://127.0.0.1:8080 --user 101 --password dev-101
     """
@@ -69,7 +69,7 @@ def list_(desk: RemoteServer) -> None:
 @app.command()
 @at_desk
 def show(desk: RemoteServer, conference: ConferenceId) -> None:
-    """Show a conference and who is in it.
+    """Show a conference and its parties.
 
     Example: softphone conference show s-0123... --server http://127.0.0.1:8080 --user 101 --password dev-101
     """
@@ -92,7 +92,7 @@ def of_recorder(recorder: dict[str, Any] | None) -> str:
 @app.command()
 @at_desk
 def mute(desk: RemoteServer, conference: ConferenceId, party: SomeParty = None) -> None:
-    """Turn the microphone of a party off, or of all but the moderators.
+    """Mute a party, or all but the moderators.
 
     Example: softphone conference mute s-0123... p-0123...-2 --server http://127.0.0.1:8080
     """
@@ -102,7 +102,7 @@ def mute(desk: RemoteServer, conference: ConferenceId, party: SomeParty = None) 
 @app.command()
 @at_desk
 def unmute(desk: RemoteServer, conference: ConferenceId, party: SomeParty = None) -> None:
-    """Turn the microphone of a party on, or of all.
+    """Unmute a party, or all.
 
     Example: softphone conference unmute s-0123... --server http://127.0.0.1:8080
     """
@@ -124,19 +124,19 @@ def kick(
     desk: RemoteServer,
     conference: ConferenceId,
     party: PartyId,
-    ban: Annotated[bool, typer.Option("--ban", help="It does not get in again")] = False,
+    ban: Annotated[bool, typer.Option("--ban", help="Also ban it from this conference")] = False,
 ) -> None:
-    """Send a party away, or all who are chosen by a word.
+    """Remove a party, or several.
 
     Example: softphone conference kick s-0123... p-0123...-2 --ban --server http://127.0.0.1:8080
     """
     query = {"ban": str(ban).lower()}
     if party in CHOSEN:
         answer = desk.rest.ask("DELETE", at(conference, "parties"), query=query | {"select": party})
-        desk.tell(answer, f"{len(answer['parties'])} sent away")
+        desk.tell(answer, f"{len(answer['parties'])} removed")
         return
     desk.rest.ask("DELETE", at(conference, "parties", party), query=query)
-    desk.tell({"party": party, "kicked": True}, "sent away")
+    desk.tell({"party": party, "kicked": True}, "removed")
 
 
 @app.command()
@@ -145,9 +145,9 @@ def label(
     desk: RemoteServer,
     conference: ConferenceId,
     party: PartyId,
-    labels: Annotated[list[str], typer.Argument(help="NAME=TEXT writes, NAME alone takes off")],
+    labels: Annotated[list[str], typer.Argument(help="NAME=TEXT sets a label, NAME alone removes it")],
 ) -> None:
-    """Write labels on a party, or on all who are chosen by a word.
+    """Set labels of a party, or of several.
 
     Example: softphone conference label s-0123... p-0123...-2 team=sales desk=4 --server http://127.0.0.1:8080
     """
@@ -161,20 +161,18 @@ def label(
 def unban(
     desk: RemoteServer,
     conference: ConferenceId,
-    number: Annotated[
-        str | None, typer.Argument(help="Let it in again; without one those that are banned are listed")
-    ] = None,
+    number: Annotated[str | None, typer.Argument(help="The number; without it the banned numbers are listed")] = None,
 ) -> None:
-    """Let a number in again that was sent away with --ban.
+    """Lift the ban of a number.
 
     Example: softphone conference unban s-0123... 102 --server http://127.0.0.1:8080
     """
     if number is None:
         answer = desk.rest.all(at(conference, "bans"), "numbers")
-        desk.tell(answer, "\n".join(answer["numbers"]) or "nobody is banned")
+        desk.tell(answer, "\n".join(answer["numbers"]) or "no bans")
     else:
         desk.rest.ask("DELETE", at(conference, "bans", number))
-        desk.tell({"number": number, "banned": False}, "let in again")
+        desk.tell({"number": number, "banned": False}, "not banned")
 
 
 @app.command()
@@ -183,11 +181,11 @@ def allow(
     desk: RemoteServer,
     conference: ConferenceId,
     numbers: Annotated[
-        list[str] | None, typer.Argument(help="Only these come in; without one the list is shown")
+        list[str] | None, typer.Argument(help="Numbers that may join; without any the list is shown")
     ] = None,
-    everybody: Annotated[bool, typer.Option("--all", help="Let everybody in again")] = False,
+    everybody: Annotated[bool, typer.Option("--all", help="Remove the list: everybody may join")] = False,
 ) -> None:
-    """Let only some numbers in, besides hosts, and whom somebody calls in.
+    """Allow only some numbers to join, besides hosts and parties that are called in.
 
     Example: softphone conference allow s-0123... 102 103 +16505550123 --server http://127.0.0.1:8080
     """
@@ -206,7 +204,7 @@ def allow(
 def quality(
     desk: RemoteServer, conference: ConferenceId, party: Annotated[str, typer.Argument(metavar="PARTY")]
 ) -> None:
-    """Show what the sound of a party goes through: loss, jitter, round trip, and how good that sounds (G.107).
+    """Show the audio quality of a party: loss, jitter, round trip, MOS (G.107).
 
     Example: softphone conference quality s-0123... p-0123...-2 --server http://127.0.0.1:8080
     """
@@ -217,7 +215,7 @@ def quality(
 @app.command()
 @at_desk
 def lock(desk: RemoteServer, conference: ConferenceId) -> None:
-    """Let nobody more in.
+    """Lock a conference: nobody else can join.
 
     Example: softphone conference lock s-0123... --server http://127.0.0.1:8080
     """
@@ -227,7 +225,7 @@ def lock(desk: RemoteServer, conference: ConferenceId) -> None:
 @app.command()
 @at_desk
 def unlock(desk: RemoteServer, conference: ConferenceId) -> None:
-    """Let everybody in again.
+    """Unlock a conference.
 
     Example: softphone conference unlock s-0123... --server http://127.0.0.1:8080
     """
@@ -239,11 +237,11 @@ def unlock(desk: RemoteServer, conference: ConferenceId) -> None:
 def dial(
     desk: RemoteServer,
     conference: ConferenceId,
-    number: Annotated[str, typer.Argument(help="An extension, or a number outside")],
-    confirm: Annotated[bool, typer.Option(help="Whether it is asked to press 1 first")] = True,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for what becomes of it")] = 3.0,
+    number: Annotated[str, typer.Argument(help="An extension or outside number")],
+    confirm: Annotated[bool, typer.Option(help="Whether the callee must press 1 to join")] = True,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the result")] = 3.0,
 ) -> None:
-    """Call somebody into a conference; exit status 1 when it is known in time that nobody comes.
+    """Call a number into a conference; exit status 1 if the call fails within --wait.
 
     Example: softphone conference dial s-0123... 103 --server http://127.0.0.1:8080
     """
@@ -268,7 +266,7 @@ def outcome(desk: RemoteServer, conference: str, dialled: dict[str, Any], wait_s
 @app.command()
 @at_desk
 def end(desk: RemoteServer, conference: ConferenceId) -> None:
-    """End a conference: goodbye to all.
+    """End a conference and hang up all parties.
 
     Example: softphone conference end s-0123... --server http://127.0.0.1:8080
     """
@@ -280,7 +278,7 @@ def end(desk: RemoteServer, conference: ConferenceId) -> None:
 @at_desk
 def codes(
     desk: RemoteServer,
-    extension: Annotated[str, typer.Argument(help="Whose; administrators may ask for others'")] = "~",
+    extension: Annotated[str, typer.Argument(help="Extension; other users' are for administrators")] = "~",
 ) -> None:
     """Show the bridge number of the account and the codes of a user's room.
 
@@ -295,14 +293,14 @@ def codes(
 def invite(
     desk: RemoteServer,
     room: Annotated[str, typer.Argument(metavar="ROOM", help="A running conference (s-...), or the number of a room")],
-    to: Annotated[list[str] | None, typer.Argument(help="Mail addresses; without one the text is printed")] = None,
-    title: Annotated[str, typer.Option(help="What it is about")] = "Conference",
-    start: Annotated[str, typer.Option(help="When, e.g. 2027-01-31T15:00+01:00; else now")] = "",
-    minutes: Annotated[int, typer.Option(min=1, help="How long it is planned")] = 60,
-    organizer: Annotated[str, typer.Option(help="Who invites and gets the answers; else the sender of mails")] = "",
-    ics: Annotated[Path | None, typer.Option(help="Write the calendar file here", dir_okay=False)] = None,
+    to: Annotated[list[str] | None, typer.Argument(help="Mail addresses; without any the text is printed")] = None,
+    title: Annotated[str, typer.Option(help="Subject")] = "Conference",
+    start: Annotated[str, typer.Option(help="Start time, e.g. 2027-01-31T15:00+01:00; default: now")] = "",
+    minutes: Annotated[int, typer.Option(min=1, help="Planned duration")] = 60,
+    organizer: Annotated[str, typer.Option(help="Mail address for replies; default: the sender")] = "",
+    ics: Annotated[Path | None, typer.Option(help="Also write the calendar file", dir_okay=False)] = None,
 ) -> None:
-    """Invite people by mail, or print the invitation to be sent by other ways.
+    """Send invitations by mail, or print the invitation.
 
     Example: softphone conference invite 203 ben@example.com --title Standup --start 2027-01-31T15:00+01:00
     """

@@ -86,18 +86,18 @@ def _line(title: str, words: str, *, good: bool) -> Text:
 
 
 def demo(
-    parties: Annotated[int, typer.Option(help="How many join", min=2, max=20)] = 5,
-    seconds: Annotated[float, typer.Option(help="How long they talk", min=2, max=3600)] = 8.0,
+    parties: Annotated[int, typer.Option(help="Number of bots", min=2, max=20)] = 5,
+    seconds: Annotated[float, typer.Option(help="Seconds that they talk", min=2, max=3600)] = 8.0,
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for the recording; else a new one for temporary files, which is named at the end and stays",
+            help="Folder for the recording; default: a new temporary folder, named at the end and kept",
             file_okay=False,
         ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON")] = False,
 ) -> None:
-    """Hold a conference of bots on this machine, and prove who hears whom.
+    """Run a conference of bots on this machine and show who hears whom.
 
     Starts a bridge on free loopback ports, creates a conference over REST, lets bots join over real SIP and RTP, mutes
     and unmutes them by the moderator's keys, measures the delay, and records. Exit status 1 if any pair is wrong.

@@ -23,8 +23,8 @@ from softphone.text import printable
 __all__ = ["CHOSEN", "ConferenceId", "RemoteServer", "at", "at_desk"]
 
 WHICH_CLIENT = (
-    "Say which API client this is: --client ID:SECRET (or SOFTPHONE_CLIENT); the secret of a server that is no"
-    " development server is in its configuration, or in secrets.toml in its data folder."
+    "the API client is missing: --client ID:SECRET, or SOFTPHONE_CLIENT. The secret is in the configuration of the"
+    " server, or in secrets.toml in its data folder."
 )
 
 # Words that choose several parties.
@@ -33,7 +33,7 @@ CHOSEN = ("all", "others", "last", "host", "moderator", "participant", "listener
 # Columns of what is read by programs.
 UNLIMITED = 10_000
 
-ConferenceId = Annotated[str, typer.Argument(metavar="CONFERENCE", help="Its id: s-...")]
+ConferenceId = Annotated[str, typer.Argument(metavar="CONFERENCE", help="Conference id, s-...")]
 
 
 def at(conference: str, *more: str) -> str:
@@ -91,11 +91,13 @@ class Options:
     server: Annotated[str, typer.Option(help="URL of the server", envvar="SOFTPHONE_SERVER")] = "http://127.0.0.1:8080"
     token: Annotated[str, typer.Option(help="Access token", envvar="SOFTPHONE_TOKEN")] = ""
     user: Annotated[str, typer.Option(help="Extension to log in as", envvar="SOFTPHONE_USER")] = ""
-    password: Annotated[str, typer.Option(help="Its password", envvar="SOFTPHONE_PASSWORD")] = ""
+    password: Annotated[str, typer.Option(help="Password of the extension", envvar="SOFTPHONE_PASSWORD")] = ""
     client: Annotated[
         str,
         typer.Option(
-            metavar="ID:SECRET", help="API client; on this machine the development one", envvar="SOFTPHONE_CLIENT"
+            metavar="ID:SECRET",
+            help="API client; default for a server on this machine: that of config/dev.toml",
+            envvar="SOFTPHONE_CLIENT",
         ),
     ] = ""
     json: Annotated[bool, typer.Option("--json", help="Print the server's answer as JSON")] = False
@@ -106,7 +108,9 @@ class Options:
         if parts.scheme not in ("http", "https") or not parts.hostname:
             wrong_use(f"--server takes a URL such as http://127.0.0.1:8080, not {self.server!r}")
         if not self.token and not self.user:
-            wrong_use("say who asks: --token (or SOFTPHONE_TOKEN), or --user and --password")
+            wrong_use(
+                "credentials are missing: --user and --password (or SOFTPHONE_USER, SOFTPHONE_PASSWORD), or --token"
+            )
         client = self.client or ("" if self.token else _development_client(parts.hostname))
         id, _, secret = client.partition(":")
         try:

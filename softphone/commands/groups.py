@@ -16,15 +16,16 @@ def groups(
     desk: RemoteServer,
     conference: ConferenceId,
     count: Annotated[
-        int | None, typer.Option(min=1, max=50, help="Open so many, and deal out all but the hosts")
+        int | None, typer.Option(min=1, max=50, help="Number of groups; all but the hosts are distributed to them")
     ] = None,
     parties: Annotated[
-        list[str] | None, typer.Option("--group", help="Open one with these: NAME=p-...,p-...; once for each group")
+        list[str] | None,
+        typer.Option("--group", help="A group and its parties: NAME=p-...,p-...; repeat it for each group"),
     ] = None,
-    minutes: Annotated[float, typer.Option(min=0, help="All return after so long; 0: when somebody ends them")] = 0,
-    may_return: Annotated[bool, typer.Option(help="Whether who is in a group may return by itself")] = True,
+    minutes: Annotated[float, typer.Option(min=0, help="Minutes until all return; 0: no limit")] = 0,
+    may_return: Annotated[bool, typer.Option(help="Whether parties may return by themselves")] = True,
 ) -> None:
-    """Open breakout groups; without --count and --group show those that there are.
+    """Open breakout groups, or list them (without --count and --group).
 
     Example: softphone conference groups s-0123... --count 3 --minutes 10 --server http://127.0.0.1:8080
     """
@@ -49,10 +50,10 @@ def meant(written: str) -> dict[str, Any]:
 def group(
     desk: RemoteServer,
     conference: ConferenceId,
-    party: Annotated[str, typer.Argument(metavar="PARTY", help="Its id, p-..., or all, others, last, or a role")],
-    number: Annotated[int, typer.Argument(min=0, max=50, help="Of the group; 0: the main room")],
+    party: Annotated[str, typer.Argument(metavar="PARTY", help="A party id (p-...), or all, others, last, or a role")],
+    number: Annotated[int, typer.Argument(min=0, max=50, help="Number of the group; 0: the main room")],
 ) -> None:
-    """Send a party into a breakout group, or (0) back to the main room.
+    """Move a party into a breakout group, or back to the main room (0).
 
     Example: softphone conference group s-0123... p-0123...-2 1 --server http://127.0.0.1:8080
     """
@@ -64,9 +65,9 @@ def group(
 def gather(
     desk: RemoteServer,
     conference: ConferenceId,
-    seconds: Annotated[float, typer.Option("--in", min=0, help="In so many seconds, which all are told")] = 0,
+    seconds: Annotated[float, typer.Option("--in", min=0, help="Seconds until they return; the parties are told")] = 0,
 ) -> None:
-    """Let all return from the breakout groups.
+    """Close the breakout groups: all parties return.
 
     Example: softphone conference gather s-0123... --in 60 --server http://127.0.0.1:8080
     """

@@ -20,12 +20,14 @@ DAY_S = 86_400.0
 
 def jwt(
     number: Annotated[str, typer.Argument(help="Extension of a user, e.g. 101")],
-    config: Annotated[Path, typer.Option(help="Settings of the server, e.g. config/dev.toml")],
-    data: Annotated[Path | None, typer.Option(help="Folder of its secrets, where it is not the configured one")] = None,
-    client: Annotated[str, typer.Option(help="The only program that may use it; all if left out")] = "",
-    days: Annotated[float, typer.Option(min=0.001, max=3650, help="How long it is good")] = 30.0,
+    config: Annotated[Path, typer.Option(help="Configuration of the server, e.g. config/dev.toml")],
+    data: Annotated[
+        Path | None, typer.Option(help="Data folder with secrets.toml, if it is not the configured one")
+    ] = None,
+    client: Annotated[str, typer.Option(help="The only API client that may use it; default: all")] = "",
+    days: Annotated[float, typer.Option(min=0.001, max=3650, help="Days until it expires")] = 30.0,
 ) -> None:
-    """Print a JSON Web Token: programs send it to /restapi/oauth/token and get tokens of the user for it.
+    """Print a JSON Web Token, which API clients exchange at /restapi/oauth/token for tokens of the user.
 
     Keep it like a password. A new `token.secret` in the settings ends all that were made.
 

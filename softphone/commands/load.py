@@ -42,7 +42,7 @@ def _parts(report: LoadReport) -> Iterator[RenderableType]:
     for cause, count in sorted((report.failures | report.dropped).items(), key=lambda each: -each[1])[:FAULTS]:
         yield _line("", f"{count} x {cause}", good=False)
     if report.policy_limit and report.failures:
-        yield _line("", f"refused by policy from party {report.policy_limit + 1} on: no sign of too much load")
+        yield _line("", f"refused by policy from party {report.policy_limit + 1} on: not a sign of overload")
     yield _answers(report)
     if report.joined:
         yield from _sounded(report)
@@ -56,13 +56,13 @@ def _parts(report: LoadReport) -> Iterator[RenderableType]:
 def _sounded(report: LoadReport) -> Iterator[RenderableType]:
     """Say what came to those that joined."""
     lost = f"{report.lost} of {report.expected} packets lost ({report.loss_percent:.3f} %)"
-    yield _line("network", f"{lost}, {_of(report, 'reordered')} reordered, {_of(report, 'duplicate')} twice")
+    yield _line("network", f"{lost}, {_of(report, 'reordered')} reordered, {_of(report, 'duplicate')} duplicated")
     yield _line(
         "sound", f"{report.gaps_per_minute:.2f} gaps per bot and minute, {_of(report, 'clipped')} samples clipped"
     )
     if report.hearing is not None:
         pairs = report.hearing
-        yield _line("who hears whom", f"{pairs.pairs} pairs, {pairs.wrong} wrong, {pairs.unknown} not known")
+        yield _line("who hears whom", f"{pairs.pairs} pairs, {pairs.wrong} wrong, {pairs.unknown} unknown")
     for fault in report.faults[:FAULTS]:
         yield _line("", str(fault), good=False)
     yield from _spoken(report)
@@ -91,7 +91,7 @@ def _verdict(report: LoadReport) -> Iterator[RenderableType]:
     text, style = words.get(
         report.exit_code,
         (
-            "this run says nothing of who was called: take fewer parties, --processes, or a calmer machine",
+            "the run is void: use fewer parties, --processes, or a machine with less other work",
             "bold red",
         ),
     )
@@ -213,7 +213,7 @@ def run(plan: LoadPlan, options: dict[str, Any], console: Console) -> LoadReport
 def compare(paths: list[str], console: Console) -> None:
     """Print two reports side by side."""
     if len(paths) != 2:
-        wrong_use(f"compare takes two reports, as --json wrote them, not {len(paths)}.")
+        wrong_use(f"compare takes two files that --json wrote, not {len(paths)}.")
     one, other = (read_report(Path(path)) for path in paths)
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
     for title in ("", *(Path(path).name for path in paths), "change"):
@@ -230,7 +230,7 @@ def read_report(path: Path) -> LoadReport:
     except OSError as error:
         wrong_use(f"{path} cannot be read: {error.strerror}.")
     except msgspec.DecodeError as error:
-        wrong_use(f"{path} is no report of softphone load: {error}.")
+        wrong_use(f"{path} is not a report of softphone load: {error}.")
 
 
 def _carry_out(options: dict[str, Any]) -> None:
@@ -253,50 +253,49 @@ def _carry_out(options: dict[str, Any]) -> None:
 
 
 def load(
-    uri: Annotated[list[str], typer.Argument(help="Whom all call: sip:..., or janus:http:...; several: in turn")],
-    parties: Annotated[int, typer.Option(help="How many bots join", min=1, max=10_000)] = 10,
-    talkers: Annotated[int, typer.Option(help="How many talk in each conference, the first ones", min=0, max=100)] = 3,
-    speech: Annotated[str, typer.Option(help="A sound file that talkers say instead of their words")] = "",
-    pesq: Annotated[float | None, typer.Option(help="At the end one says speech alone: least PESQ of that")] = None,
-    seconds: Annotated[float, typer.Option(help="How long is measured after all have joined", min=1, max=86_400)] = 20,
-    rate: Annotated[float, typer.Option(help="Calls begun in a second", min=0.1, max=1000)] = 50,
-    pin: Annotated[str, typer.Option(help="Keys that each presses when it is answered, such as 1234#")] = "",
+    uri: Annotated[list[str], typer.Argument(help="URI to call, sip:... or janus:http:...; several: in turn")],
+    parties: Annotated[int, typer.Option(help="Number of bots", min=1, max=10_000)] = 10,
+    talkers: Annotated[int, typer.Option(help="Number of bots that talk in each conference", min=0, max=100)] = 3,
+    speech: Annotated[str, typer.Option(help="Sound file for talkers instead of code words")] = "",
+    pesq: Annotated[float | None, typer.Option(help="Play speech at the end; least PESQ of it")] = None,
+    seconds: Annotated[float, typer.Option(help="Seconds measured after all have joined", min=1, max=86_400)] = 20,
+    rate: Annotated[float, typer.Option(help="Calls started per second", min=0.1, max=1000)] = 50,
+    pin: Annotated[str, typer.Option(help="DTMF keys that each bot sends first, such as 1234#")] = "",
     transport: Annotated[
-        str, typer.Option(help=f"Of signalling: {', '.join(TRANSPORTS)} (tls, wss: SSL_CERT_FILE says whom to believe)")
+        str, typer.Option(help=f"{', '.join(TRANSPORTS)} (tls, wss: SSL_CERT_FILE names the trusted certificates)")
     ] = "udp",
     codec: Annotated[str, typer.Option(help=", ".join(CODECS_OF_BOTS))] = "PCMU",
-    srtp: Annotated[str, typer.Option(help=f"Encrypt sound by SDES: {', '.join(SRTP_PROFILES)}")] = "",
-    user: Annotated[str, typer.Option(help="User name, for a server that asks; {n} is the bot's number")] = "",
-    password: Annotated[str, typer.Option(help="Its password", envvar="SOFTPHONE_PASSWORD")] = "",
-    register: Annotated[bool, typer.Option("--register", help="Each registers first, as its --user")] = False,
-    host: Annotated[str, typer.Option(help="Our address; else the one that leads to the server")] = "",
-    media_port: Annotated[int, typer.Option(help="Where our ports of sound begin; else anywhere", max=65_000)] = 0,
-    server_pid: Annotated[int | None, typer.Option(help="Tell the processor time of this server, too")] = None,
-    scenario: Annotated[str, typer.Option(help=f"What bots do: {', '.join(MADE)}, or a TOML file")] = "",
-    values: Annotated[list[str] | None, typer.Option("--set", help="A value of the scenario, as name=value")] = None,
-    rest: Annotated[str, typer.Option(help="Where a scenario's HTTP requests go, such as http://127.0.0.1:8080")] = "",
+    srtp: Annotated[str, typer.Option(help=f"SRTP with keys by SDES: {', '.join(SRTP_PROFILES)}")] = "",
+    user: Annotated[str, typer.Option(help="User name, if asked; {n} is the bot's number")] = "",
+    password: Annotated[str, typer.Option(help="Password; {n} as above", envvar="SOFTPHONE_PASSWORD")] = "",
+    register: Annotated[bool, typer.Option("--register", help="Each bot registers as its --user first")] = False,
+    host: Annotated[str, typer.Option(help="Local address; default: by the route")] = "",
+    media_port: Annotated[int, typer.Option(help="First local RTP port; default: any", max=65_000)] = 0,
+    server_pid: Annotated[int | None, typer.Option(help="Also report the processor time of this process")] = None,
+    scenario: Annotated[str, typer.Option(help=f"{', '.join(MADE)}, or a TOML file")] = "",
+    values: Annotated[list[str] | None, typer.Option("--set", help="A value of the scenario: name=value")] = None,
+    rest: Annotated[str, typer.Option(help="Server of a scenario's HTTP requests")] = "",
     search: Annotated[bool, typer.Option(help="Search for the largest number of parties, up to --parties")] = False,
-    start: Annotated[int, typer.Option(help="With how many a search begins", min=1)] = 10,
-    processes: Annotated[int, typer.Option(help="Share the bots out to so many processes", min=1, max=64)] = 1,
-    cluster: Annotated[str, typer.Option(help="Or to the workers of a Dask cluster, such as tcp://host:8786")] = "",
-    max_failures: Annotated[int, typer.Option(help="Calls that may fail")] = 0,
-    max_loss: Annotated[float, typer.Option(help="Percent of packets that may be lost")] = 1.0,
-    min_mos: Annotated[float, typer.Option(help="Least MOS (E-model) of all but 1 % of the bots")] = 3.6,
-    max_delay: Annotated[float | None, typer.Option(help="Milliseconds through the bridge, 99 in 100")] = None,
-    max_jitter: Annotated[float | None, typer.Option(help="Milliseconds (RFC 3550), 99 in 100 bots")] = None,
-    max_gaps: Annotated[float | None, typer.Option(help="Gaps of sound per bot and minute")] = None,
-    most_parties: Annotated[int | None, typer.Option(help="No more may be let in: what the service promises")] = None,
-    hearing: Annotated[bool, typer.Option(help="Everybody has to hear whom it should, and nobody else")] = True,
-    json: Annotated[Path | None, typer.Option(help="Write the whole report there as JSON", dir_okay=False)] = None,
-    html: Annotated[Path | None, typer.Option(help="Write it there as a page with charts", dir_okay=False)] = None,
-    xml: Annotated[Path | None, typer.Option("--junit", help="Write it there as JUnit XML", dir_okay=False)] = None,
+    start: Annotated[int, typer.Option(help="First number of parties of a search", min=1)] = 10,
+    processes: Annotated[int, typer.Option(help="Number of processes that share the bots", min=1, max=64)] = 1,
+    cluster: Annotated[str, typer.Option(help="Or to a Dask cluster, such as tcp://host:8786")] = "",
+    max_failures: Annotated[int, typer.Option(help="Objective: most failed calls")] = 0,
+    max_loss: Annotated[float, typer.Option(help="Objective: most lost packets in percent")] = 1.0,
+    min_mos: Annotated[float, typer.Option(help="Objective: least MOS (E-model), 1st percentile")] = 3.6,
+    max_delay: Annotated[float | None, typer.Option(help="Objective: most delay in ms, 99th percentile")] = None,
+    max_jitter: Annotated[float | None, typer.Option(help="Objective: most jitter in ms, 99th percentile")] = None,
+    max_gaps: Annotated[float | None, typer.Option(help="Objective: most gaps a bot and minute")] = None,
+    most_parties: Annotated[int | None, typer.Option(help="Objective: most parties that may be admitted")] = None,
+    hearing: Annotated[bool, typer.Option(help="Objective: each bot hears whom it should")] = True,
+    json: Annotated[Path | None, typer.Option(help="Write the report as JSON", dir_okay=False)] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report as HTML with charts", dir_okay=False)] = None,
+    xml: Annotated[Path | None, typer.Option("--junit", help="Write the report as JUnit XML", dir_okay=False)] = None,
 ) -> None:
-    """Let many bots join a conference by SIP, talk and listen, and say how good it was and who heard whom.
+    """Load test of a SIP conference: bots join, talk and listen; the report says who heard whom, and how well.
 
-    Bots hear only what they are sent: every loss is counted against RTP sequence numbers, and each talker is told by a
-    tone and a code word of its own. Exit status: 0 when all objectives held, 1 when one did not, 3 when the generator
-    itself was too slow, so that the run says nothing. `softphone load compare A.json B.json` puts two reports side by
-    side.
+    Losses are counted by RTP sequence numbers; talkers are recognised by their tones and code words. Exit status: 0 if
+    all objectives held, 1 if one did not, 3 if the generator itself was too slow and the run is void. `softphone load
+    compare A.json B.json` shows two reports side by side.
 
     Example: softphone load sip:1000@192.0.2.1 --parties 50 --seconds 30 --json report.json
     """

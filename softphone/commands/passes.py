@@ -16,11 +16,11 @@ def pass_(
     desk: RemoteServer,
     conference: ConferenceId,
     role: Annotated[str, typer.Option(help="host, participant or listener")] = "participant",
-    name: Annotated[str, typer.Option(help="Under which it is shown; else its own")] = "",
-    minutes: Annotated[float, typer.Option(min=0.1, help="How long it is good")] = 1440.0,
-    reusable: Annotated[bool, typer.Option("--reusable", help="Good for any number of calls until then")] = False,
+    name: Annotated[str, typer.Option(help="Displayed name; default: the caller's own")] = "",
+    minutes: Annotated[float, typer.Option(min=0.1, help="Minutes until it expires")] = 1440.0,
+    reusable: Annotated[bool, typer.Option("--reusable", help="Valid for any number of calls until then")] = False,
 ) -> None:
-    """Make a pass: whoever dials it comes in, once; prints its id and what is dialled.
+    """Create a pass, which admits one caller once; prints its id and the SIP URI to call.
 
     Example: softphone conference pass s-0123... --role host --name 'Ada Owner' --minutes 60
     """
@@ -31,7 +31,7 @@ def pass_(
 
 @at_desk
 def passes(desk: RemoteServer, conference: ConferenceId) -> None:
-    """List the passes into a conference.
+    """List the passes of a conference.
 
     Example: softphone conference passes s-0123... --server http://127.0.0.1:8080
     """
@@ -43,9 +43,9 @@ def passes(desk: RemoteServer, conference: ConferenceId) -> None:
 def revoke(
     desk: RemoteServer,
     conference: ConferenceId,
-    identity: Annotated[str, typer.Argument(metavar="PASS", help="Its id, as listed")],
+    identity: Annotated[str, typer.Argument(metavar="PASS", help="Its id, as listed by passes")],
 ) -> None:
-    """Let a pass open nothing any more; who came in by it stays.
+    """Revoke a pass; parties that joined with it stay.
 
     Example: softphone conference revoke s-0123... 0123456789 --server http://127.0.0.1:8080
     """

@@ -19,10 +19,10 @@ def record(
     desk: RemoteServer,
     conference: ConferenceId,
     stop: Annotated[bool, typer.Option("--stop", help="End it")] = False,
-    pause: Annotated[bool, typer.Option("--pause", help="Leave silence in it from now on")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on after a pause")] = False,
+    pause: Annotated[bool, typer.Option("--pause", help="Record silence from now on")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue after a pause")] = False,
 ) -> None:
-    """Record a conference, or pause or stop that; prints the id of the recording, to administrators its folder.
+    """Start, pause, resume or stop a recording; prints its id, and to administrators its folder.
 
     Example: softphone conference record s-0123... --pause --server http://127.0.0.1:8080
     """
@@ -41,10 +41,10 @@ def record(
 @at_desk
 def recordings(
     desk: RemoteServer,
-    conference: Annotated[str, typer.Option(help="Of this conference only")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="So many at most, the newest first")] = 100,
+    conference: Annotated[str, typer.Option(help="Only those of this conference")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most entries, newest first")] = 100,
 ) -> None:
-    """List the recordings that are kept.
+    """List the recordings.
 
     Example: softphone conference recordings --conference s-0123... --server http://127.0.0.1:8080
     """
@@ -57,10 +57,10 @@ def recordings(
 def download(
     desk: RemoteServer,
     recording: Annotated[str, typer.Argument(metavar="RECORDING", help="Its id")],
-    party: Annotated[str, typer.Option(help="Its track instead of the mix")] = "",
-    out: Annotated[Path | None, typer.Option(help="Write it here", dir_okay=False)] = None,
+    party: Annotated[str, typer.Option(help="The track of this party instead of the mix")] = "",
+    out: Annotated[Path | None, typer.Option(help="File to write", dir_okay=False)] = None,
 ) -> None:
-    """Download a finished recording into this folder; prints the name of the file.
+    """Download a finished recording into the current folder; prints the file name.
 
     Example: softphone conference download 20261121T050827Z-4a9acda66a912aba --server http://127.0.0.1:8080
     """

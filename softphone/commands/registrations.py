@@ -12,7 +12,7 @@ __all__ = ["app"]
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="The telephones that are registered with a running server; for administrators.\n\n"
+    help="List and remove the registered phones of a running server; for administrators.\n\n"
     "Example: softphone registrations list --server http://127.0.0.1:8080 --user 101 --password dev-101",
 )
 
@@ -24,7 +24,7 @@ LISTED = ("id", "number", "contact", "address", "transport", "expires")
 @app.command("list")
 @at_desk
 def list_(desk: RemoteServer) -> None:
-    """List the telephones that are registered, and where calls for them go.
+    """List registered phones and their addresses.
 
     Example: softphone registrations list --server http://127.0.0.1:8080 --user 101 --password dev-101
     """
@@ -34,8 +34,10 @@ def list_(desk: RemoteServer) -> None:
 
 @app.command()
 @at_desk
-def remove(desk: RemoteServer, registration: Annotated[str, typer.Argument(metavar="ID", help="Its id")]) -> None:
-    """Forget a telephone; it comes back when it registers again.
+def remove(
+    desk: RemoteServer, registration: Annotated[str, typer.Argument(metavar="ID", help="Id of the registration")]
+) -> None:
+    """Remove a registration; the phone can register again.
 
     Example: softphone registrations remove 0123... --server http://127.0.0.1:8080 --user 101 --password dev-101
     """

@@ -41,19 +41,19 @@ NOBODY = (
 
 
 def serve(
-    config: Annotated[Path | None, typer.Option(help="Settings, e.g. config/dev.toml")] = None,
-    data: Annotated[Path | None, typer.Option(help="Folder of secrets and recordings")] = None,
+    config: Annotated[Path | None, typer.Option(help="Configuration file, e.g. config/dev.toml")] = None,
+    data: Annotated[Path | None, typer.Option(help="Data folder: secrets, database, recordings")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on")] = None,
-    sip_port: Annotated[int | None, typer.Option(min=0, max=65535, help="UDP and TCP; 0 takes a free one")] = None,
-    http_port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one")] = None,
-    sips_port: Annotated[int | None, typer.Option(min=0, max=65535, help="TLS; 0 takes a free one")] = None,
-    tls_cert: Annotated[Path | None, typer.Option(help="PEM file of our certificate; TLS is spoken with one")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="PEM file of its key")] = None,
-    rtp_port: Annotated[int | None, typer.Option(min=0, max=65535, help="First of the workers; 0: free ones")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Media processes")] = None,
-    max_members: Annotated[int | None, typer.Option(min=1, help="Party limit of conf_ rooms")] = None,
+    sip_port: Annotated[int | None, typer.Option(min=0, max=65535, help="SIP over UDP and TCP; 0: a free port")] = None,
+    http_port: Annotated[int | None, typer.Option(min=0, max=65535, help="HTTP; 0: a free port")] = None,
+    sips_port: Annotated[int | None, typer.Option(min=0, max=65535, help="SIP over TLS; 0: a free port")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="PEM file of the certificate; switches TLS on")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="PEM file of the private key")] = None,
+    rtp_port: Annotated[int | None, typer.Option(min=0, max=65535, help="First RTP port; 0: free ports")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Number of media worker processes")] = None,
+    max_members: Annotated[int | None, typer.Option(min=1, help="Most parties of a conf_ conference")] = None,
 ) -> None:
-    """Run the conference bridge until SIGTERM or Ctrl-C; then all calls are ended in good order.
+    """Run the conference bridge until SIGTERM or Ctrl-C, then hang up all calls.
 
     Prints one JSON line on stdout when everything listens.
 

@@ -14,12 +14,12 @@ __all__ = ["play", "say"]
 def play(
     desk: RemoteServer,
     conference: ConferenceId,
-    sounds: Annotated[list[str], typer.Argument(help="Names of prompts, numbers to be spoken, sound:ID for uploads")],
-    party: Annotated[str | None, typer.Option(help="To this party only")] = None,
-    group: Annotated[int | None, typer.Option(min=0, help="To this breakout group only; 0: the main room")] = None,
-    loop: Annotated[bool, typer.Option("--loop", help="Over and over")] = False,
+    sounds: Annotated[list[str], typer.Argument(help="Names of prompts, numbers to speak, sound:ID for uploads")],
+    party: Annotated[str | None, typer.Option(help="Only for this party")] = None,
+    group: Annotated[int | None, typer.Option(min=0, help="Only for this breakout group; 0: the main room")] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="Repeat until it is stopped")] = False,
 ) -> None:
-    """Play sounds, one after the other; prints the number of the playback.
+    """Play sounds one after the other; prints the id of the playback.
 
     Example: softphone conference play s-0123... conf-muted 42 --server http://127.0.0.1:8080
     """
@@ -50,13 +50,13 @@ def sound(written: str) -> str | int | dict[str, int]:
 def say(
     desk: RemoteServer,
     conference: ConferenceId,
-    text: Annotated[str, typer.Argument(help="Made speech by the command in [speech] of the server's configuration")],
-    party: Annotated[str | None, typer.Option(help="To this party only")] = None,
-    group: Annotated[int | None, typer.Option(min=0, help="To this breakout group only; 0: the main room")] = None,
-    voice: Annotated[str, typer.Option(help="As the server's configuration names it")] = "",
-    language: Annotated[str, typer.Option(help="For example de")] = "",
+    text: Annotated[str, typer.Argument(help="Text, spoken by the command in [speech] of the server's configuration")],
+    party: Annotated[str | None, typer.Option(help="Only for this party")] = None,
+    group: Annotated[int | None, typer.Option(min=0, help="Only for this breakout group; 0: the main room")] = None,
+    voice: Annotated[str, typer.Option(help="A voice of the server's configuration")] = "",
+    language: Annotated[str, typer.Option(help="Language, for example de")] = "",
 ) -> None:
-    """Say a text; prints the number of the playback.
+    """Speak a text; prints the id of the playback.
 
     Example: softphone conference say s-0123... 'We begin in five minutes' --server http://127.0.0.1:8080
     """

@@ -22,12 +22,12 @@ ARROWS = {"in": "-->", "out": "<--"}
 @at_desk
 def trace(
     desk: RemoteServer,
-    call: Annotated[str, typer.Option(metavar="ID", help="This one only, whole messages: its id, or Call-ID")] = "",
-    follow: Annotated[bool, typer.Option("--follow", help="Go on with what comes, until Ctrl-C")] = False,
-    calls: Annotated[int, typer.Option(min=1, help="Of so many calls, the latest ones")] = 100,
-    pcap: Annotated[Path | None, typer.Option(help="Write a file for Wireshark instead", dir_okay=False)] = None,
+    call: Annotated[str, typer.Option(metavar="ID", help="Full messages of one call: c-..., or its Call-ID")] = "",
+    follow: Annotated[bool, typer.Option("--follow", help="Wait for new messages, until Ctrl-C")] = False,
+    calls: Annotated[int, typer.Option(min=1, help="Most calls, latest first")] = 100,
+    pcap: Annotated[Path | None, typer.Option(help="Write a pcap file for Wireshark", dir_okay=False)] = None,
 ) -> None:
-    """Show the SIP messages of calls, secrets blotted, a line each; needs an administrator.
+    """Show SIP messages, one line each, with secrets masked; for administrators.
 
     Example: softphone trace --server http://127.0.0.1:8080 --user 101 --password dev-101
     """

@@ -65,9 +65,9 @@ async def test_a_registered_bot_is_called_by_its_number(tmp_path: Path) -> None:
     ("words", "mend"),
     [
         (("bot", ECHO), "--listen"),
-        (("bot", ECHO, "sip:a@127.0.0.1", "--listen"), "not both"),
+        (("bot", ECHO, "sip:a@127.0.0.1", "--listen"), "give either"),
         (("bot", ECHO, "--listen", "--registrar", "nonsense:"), "--registrar"),
-        (("bot", "{already}", "--listen"), "takes a class"),
+        (("bot", "{already}", "--listen"), "needs a Bot class"),
     ],
 )
 async def test_wrong_use_is_told_in_one_line(words: tuple[str, ...], mend: str, tmp_path: Path) -> None:

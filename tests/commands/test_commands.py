@@ -196,7 +196,7 @@ async def test_a_refused_call_is_a_failure_in_one_line() -> None:
         (("bot", "echo", "sip:a@127.0.0.1"), "MODULE:OBJECT"),
         (("bot", "no.such.module:Bot", "sip:a@127.0.0.1"), "no.such.module"),
         (("bot", "nothere.py:Bot", "sip:a@127.0.0.1"), "nothere.py"),
-        (("bot", "softphone:Agent", "sip:a@127.0.0.1"), "no softphone.Bot"),
+        (("bot", "softphone:Agent", "sip:a@127.0.0.1"), "not a softphone.Bot"),
         (("demo", "--parties", "1"), "2"),
         (("demo", "--out", "/proc/nothing"), "/proc/nothing"),
     ],

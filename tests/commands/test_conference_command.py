@@ -162,7 +162,7 @@ def test_parties_by_commands(run: Run, server: ServerProcess, tmp_path: Path) ->
             assert phone.wait(60) == 0
             (number,) = run("unban", session["id"]).stdout.split()
             run("unban", session["id"], number)
-            assert run("unban", session["id"]).stdout == "nobody is banned\n"
+            assert run("unban", session["id"]).stdout == "no bans\n"
         finally:
             phone.kill()
     assert answer(run("show", session["id"], "--json"))["parties"] == []
@@ -178,7 +178,7 @@ def test_a_token_from_the_environment(server: ServerProcess, rest: Rest) -> None
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [
-        (["list"], 2, "say who asks"),
+        (["list"], 2, "credentials are missing"),
         (["list", "--token", "x", "--server", "here"], 2, "--server takes a URL"),
         (["list", "--token", "x", "--server", "http://127.0.0.1:1"], 1, "cannot be reached"),
         (["kick", "s-0", "--token", "x"], 2, "PARTY"),
