@@ -1,29 +1,22 @@
 """Calls on their way out: redirections followed, refusals explained, all given up when the agent is left."""
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
-from softphone.agent.line import OutboundLine, uri_of
+from softphone.agent.line import OutboundLine
 from softphone.agent.whip import WhipCall, WhipWish, join
-from softphone.errors import BadMessage, CallEnded, CallRefused, SipError
+from softphone.errors import CallEnded, CallRefused, SipError
 from softphone.sip.message.message import Response
 from softphone.sip.message.parser import COMPACT
 from softphone.sip.message.uri import Uri
 from softphone.sip.stack import Stack
 from softphone.sip.ua.call import InviteSession
 from softphone.sip.ua.peer_offers import OnOffer
+from softphone.sip.ua.redirection import follow
 from softphone.tasks import Tasks
 
 __all__ = ["Dialler", "Wanted"]
-
-REDIRECTS = 5
-"""So many others are called at most for one call; loops are found out before (RFC 3261 section 8.1.3.4)."""
-
-REDIRECTING = (300, 301, 302)
-"""Who answers so names others to be called; 305 names a proxy, 380 another service."""
 
 OURS = (
     *("via", "from", "to", "call-id", "cseq", "contact", "max-forwards", "record-route"),
@@ -123,23 +116,14 @@ class Dialler:
     ) -> InviteSession | WhipCall:
         if isinstance(wanted, WhipWish):
             return await join(wanted, sdp)
-        return await self._dial(wanted, sdp, on_offer)
 
-    async def _dial(self, wanted: Wanted, sdp: str, on_offer: OnOffer | None) -> InviteSession:
-        """Call one after the other until somebody answers; what the last one says is what is told."""
-        waiting, seen = deque([wanted.target]), {str(wanted.target)}
-        while True:
-            target = waiting.popleft()
+        async def place(target: Uri) -> InviteSession:
             try:
                 return await self._place(target, wanted, sdp, on_offer)
             except CallRefused as refusal:
-                if wanted.follow_redirects:
-                    waiting.extendleft(reversed(_fresh(refusal, seen)))
-                if not waiting:
-                    raise self._line.explained(refusal, target) from refusal
-            except SipError:
-                if not waiting:
-                    raise
+                raise self._line.explained(refusal, target) from refusal
+
+        return await follow(wanted.target, place, wanted=wanted.follow_redirects)
 
     async def _place(self, target: Uri, wanted: Wanted, sdp: str, on_offer: OnOffer | None) -> InviteSession:
         proxy = self._line.proxy
@@ -161,14 +145,3 @@ class Dialler:
 
 async def _until(over: "asyncio.Future[Response | SipError]") -> None:
     await asyncio.wait([over])
-
-
-def _fresh(refusal: CallRefused, seen: set[str]) -> list[Uri]:
-    """List whom a redirection names and nobody called yet, best first, as many as may be; notes them in `seen`."""
-    found: list[Uri] = []
-    for text in refusal.contacts if refusal.status in REDIRECTING else ():
-        if len(seen) <= REDIRECTS and text not in seen:
-            with suppress(BadMessage):
-                found.append(uri_of(text))
-                seen.add(text)
-    return found

@@ -4,6 +4,7 @@ import asyncio
 import re
 import secrets
 import socket
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -24,11 +25,15 @@ from softphone.sip.services.registration import Registration
 from softphone.sip.stack import Stack
 from softphone.sip.transport.sockets import SocketTransport
 from softphone.sip.ua.call import InviteSession
+from softphone.sip.ua.redirection import follow
 
 __all__ = ["BotCalls", "address_towards"]
 
 AT_ONCE = 100
 """Registrations that are taken back at the same time."""
+
+MOST_NOTED = 5
+"""Of those whom redirections name."""
 
 WHOM = re.compile(r"^[A-Z]+ sips?:\S+: ")
 """Request and URI that a message begins with: each bot may call another, and causes are counted."""
@@ -90,6 +95,7 @@ class BotCalls(PartyCalls[InviteSession]):
         self._keys: dict[int, bytes] = {}
         self._agreed: dict[int, Negotiated] = {}
         self._leaving: set[int] = set()
+        self._redirected: Counter[str] = Counter()
 
     async def start(self) -> None:
         """Open the port of signalling; raises OSError."""
@@ -108,33 +114,45 @@ class BotCalls(PartyCalls[InviteSession]):
 
     async def _join(self, bot: int) -> None:
         await self._register(bot)
-        began, first = self._clock(), [0.0]
         if self._plan.srtp:
             self._keys[bot] = new_key(self._plan.srtp)
         offer = self._offer(bot)
-
-        def progress(*_of: object) -> None:
-            first[0] = first[0] or self._clock()
-
-        session = await self._timed(
-            "INVITE",
-            lambda: self._stack.invite(
-                self._plan.target(bot),
-                str(offer),
-                from_uri=self._from(bot),
-                credentials=self._credentials(bot),
-                on_progress=progress,
-                timeout_s=self._plan.answer_s,
-            ),
+        session = await follow(
+            Uri.parse(self._plan.target(bot)),
+            lambda target: self._timed("INVITE", lambda: self._invite(bot, target, str(offer))),
         )
-        if first[0]:
-            self._note("INVITE 1xx", first[0] - began)
         try:
             agreed = sdp.accept(offer, sdp.parse(session.remote_sdp or ""))
         except SdpError:
             await session.bye()
             raise
         self._enter(bot, session, agreed)
+
+    async def _invite(self, bot: int, target: Uri, offer: str) -> InviteSession:
+        """Call the bot's target, or one that a redirection names: that sees the password only at the same host."""
+        own, began, first = Uri.parse(self._plan.target(bot)), self._clock(), [0.0]
+        if str(target) != str(own):
+            self._redirected[str(target)] += 1
+
+        def progress(*_of: object) -> None:
+            first[0] = first[0] or self._clock()
+
+        session = await self._stack.invite(
+            str(target),
+            offer,
+            from_uri=self._from(bot),
+            credentials=self._credentials(bot) if target.host == own.host else None,
+            on_progress=progress,
+            timeout_s=self._plan.answer_s,
+        )
+        if first[0]:
+            self._note("INVITE 1xx", first[0] - began)
+        return session
+
+    @property
+    def notes(self) -> list[str]:
+        """Where calls went on to that the server redirected."""
+        return [f"{count} calls were redirected, to {to}" for to, count in self._redirected.most_common(MOST_NOTED)]
 
     async def _register(self, bot: int) -> None:
         if not self._plan.register or bot in self._registrations:

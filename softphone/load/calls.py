@@ -58,6 +58,11 @@ class PartyCalls(ABC, Generic[C]):
         """
         return self._most if self._is_refused else None
 
+    @property
+    def notes(self) -> list[str]:
+        """What is to be known of the calls besides."""
+        return []
+
     @abstractmethod
     async def start(self) -> None:
         """Get ready; raises OSError or SoftphoneError where that cannot be."""

@@ -8,7 +8,10 @@ __all__ = ["hints"]
 
 PASSWORD = "the server asks for a password: --user and --password (or SOFTPHONE_PASSWORD)"
 HINTS = (
-    (("301", "302", "305"), "the server redirects calls: call the address that it names"),
+    (
+        ("301", "302", "305"),
+        "the server redirects calls, and nobody answers where it names: call the address that takes calls",
+    ),
     (("404", "604"), "the server knows nobody of that name: it is what stands before the @"),
     (("415", "488", "606"), "the server takes no such sound: another --codec, or --srtp"),
     (("no answer",), "nothing came back: is it the host and port, --transport, a firewall, or does nobody pick up?"),

@@ -338,6 +338,7 @@ class LoadRun:
             notes=[
                 *self.notes,
                 *unknown(self.plane, self.truth, self.lines, self.plan),
+                *self.calls.notes,
                 *hints(self.calls.failures, self.plan),
             ],
             policy_limit=self.calls.policy_limit,

@@ -5,11 +5,14 @@ import asyncio
 import pytest
 
 from softphone.errors import CallRefused
-from softphone.load.caller import _cause
+from softphone.load.caller import BotCalls, _cause
 from softphone.load.calls import JoinFailed, PartyCalls
 from softphone.load.hints import hints
+from softphone.load.media.plane import LoadPlane
 from softphone.load.plan import LoadPlan
+from tests.load.paper import PaperDoors
 from tests.load.reports import report
+from tests.support.callee import Callee
 
 
 class Answered(PartyCalls[str]):
@@ -72,6 +75,40 @@ def test_a_cause_has_its_hint(cause: str, user: str, said: str) -> None:
 def test_a_redirection_names_its_target() -> None:
     error = CallRefused(302, "Moved Temporarily", contacts=("sip:other@127.0.0.1:5070", "sip:last@h"))
     assert _cause(error) == "302 Moved Temporarily, to sip:other@127.0.0.1:5070"
+
+
+@pytest.mark.parametrize(
+    ("host", "asks", "proofs"), [("127.0.0.1", False, 0), ("127.0.0.1", True, 1), ("localhost", True, 0)]
+)
+async def test_a_redirection_is_followed_and_another_host_is_shown_no_password(
+    host: str, asks: bool, proofs: int
+) -> None:
+    doors = PaperDoors(1, 1.0)
+    async with Callee() as first, Callee() as second:
+        plan = LoadPlan(uri=(first.uri,), parties=1, talkers=0, user="ada", password="secret")
+        plane = LoadPlane(doors, 1, (), level_dbov=-20.0, epoch_s=0.0)
+        calls = BotCalls(plan, doors, plane, host="127.0.0.1", clock=lambda: 0.0)
+        await calls.start()
+        joining = asyncio.create_task(calls.join(0))
+        there = f"sip:there@{host}:{second.port}"
+        first.answer(await first.receive("INVITE"), "302 Moved Temporarily", headers=f"Contact: <{there}>\r\n")
+        await first.receive("ACK")
+        if asks:
+            challenge = 'WWW-Authenticate: Digest realm="r", nonce="n", algorithm=MD5\r\n'
+            second.answer(await second.receive("INVITE"), "401 Unauthorized", headers=challenge)
+        if proofs or not asks:
+            await second.take()
+            await joining
+            assert (list(calls.joined), dict(calls.failures)) == ([0], {})
+            leaving = asyncio.create_task(calls.leave(0))
+            second.answer(await second.receive("BYE"), "200 OK")
+            await leaving
+        else:
+            with pytest.raises(JoinFailed, match="401"):
+                await joining
+        await calls.stop()
+    assert calls.notes == [f"1 calls were redirected, to {there}"]
+    assert sum("\r\nAuthorization: Digest" in each for each in second.seen if each.startswith("INVITE")) == proofs
 
 
 async def test_where_everybody_is_refused_it_is_a_failure() -> None:
