@@ -37,6 +37,8 @@ class PartyCalls(ABC, Generic[C]):
         Calls that the peer ended.
     joined
         Those that are in.
+    at_once
+        How many were in at the same time, at most.
     on_dropped
         Told of each that the peer ended.
     """
@@ -47,7 +49,7 @@ class PartyCalls(ABC, Generic[C]):
         self.failures: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         self.joined: dict[int, C] = {}
-        self._most, self._is_refused = 0, False
+        self.at_once, self._is_refused = 0, False
         self.on_dropped: Callable[[int], None] = lambda bot: None
 
     @property
@@ -56,7 +58,7 @@ class PartyCalls(ABC, Generic[C]):
 
         An answer that lets somebody in may be read after one that lets somebody else not.
         """
-        return self._most if self._is_refused else None
+        return self.at_once if self._is_refused else None
 
     @property
     def notes(self) -> list[str]:
@@ -81,7 +83,7 @@ class PartyCalls(ABC, Generic[C]):
         """
         try:
             await self._join(bot)
-            self._most = max(self._most, len(self.joined))
+            self.at_once = max(self.at_once, len(self.joined))
         except SoftphoneError as error:
             cause = self._cause(error)
             self._is_refused |= isinstance(error, CallRefused) and error.status in POLICY

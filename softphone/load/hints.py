@@ -13,6 +13,7 @@ HINTS = (
         "the server redirects calls, and nobody answers where it names: call the address that takes calls",
     ),
     (("404", "604"), "the server knows nobody of that name: it is what stands before the @"),
+    (("410",), "the conference is over: a new one is called by its own URI"),
     (("415", "488", "606"), "the server takes no such sound: another --codec, or --srtp"),
     (("no answer",), "nothing came back: is it the host and port, --transport, a firewall, or does nobody pick up?"),
     (("SipNetworkError: cannot be sent",), "nobody takes connections there: is it the port, and --transport?"),

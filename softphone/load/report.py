@@ -168,6 +168,8 @@ class ObjectiveResult(Struct, frozen=True):
 class LoadReport(Struct, kw_only=True):
     """All of it. Fields that end in ``_ms`` are distributions unless they are numbers.
 
+    Where bots come and go more may have `joined` than ever were in `at_once`. Of several processes that is known to the
+    second.
     Reports are passed on, so the plan in it has neither password nor PIN.
     """
 
@@ -193,6 +195,7 @@ class LoadReport(Struct, kw_only=True):
     scenario: str = ""
     limit: LimitFound | None = None
     policy_limit: int | None = None
+    at_once: int | None = None
     server_cpu_percent: float | None = None
     speech: list[SpeechLine] = []
 
@@ -267,7 +270,7 @@ def verdicts(report: LoadReport, wanted: Objectives) -> list[ObjectiveResult]:
         ("max_delay_ms", wanted.max_delay_ms, report.delays_ms.at(0.99)),
         ("max_jitter_ms", wanted.max_jitter_ms, report.jitter_ms.at(0.99)),
         ("max_gaps", wanted.max_gaps, round(report.gaps_per_minute, 2)),
-        ("most_parties", wanted.most_parties, report.joined),
+        ("most_parties", wanted.most_parties, report.joined if report.at_once is None else report.at_once),
         ("hearing", 0 if wanted.hearing and report.hearing is not None else None, report.wrong_pairs),
     ]
     judged = [

@@ -322,6 +322,7 @@ class LoadRun:
             began_at=self.began_at,
             asked=self.plan.parties,
             joined=len(self.lines),
+            at_once=self.calls.at_once,
             failures=dict(self.calls.failures),
             dropped=dict(self.calls.dropped),
             joins_per_s=round(self.joins_per_s, 1),

@@ -66,7 +66,11 @@ def merged(plan: LoadPlan, reports: Sequence[LoadReport]) -> LoadReport:
     """Make one report of those of all shares of a plan; raises ValueError for none."""
     if not reports:
         raise ValueError("there is no report")
-    joined = sum(report.joined for report in reports)
+    timeline = [
+        _moment([moment for moment in same if moment is not None])
+        for same in zip_longest(*(report.timeline for report in reports))
+    ]
+    at_once = _at_once(reports, timeline)
     there = {line.bot for report in reports for line in report.bots}
     # Who never came is missed by bots of other processes, which do not know it.
     told = [fault for report in reports for fault in report.faults if {fault.listener, fault.talker} <= there]
@@ -76,7 +80,7 @@ def merged(plan: LoadPlan, reports: Sequence[LoadReport]) -> LoadReport:
         plan=plan,
         began_at=min(report.began_at for report in reports),
         asked=sum(report.asked for report in reports),
-        joined=joined,
+        joined=sum(report.joined for report in reports),
         failures=_added(report.failures for report in reports),
         dropped=_added(report.dropped for report in reports),
         joins_per_s=round(sum(report.joins_per_s for report in reports), 1),
@@ -92,13 +96,11 @@ def merged(plan: LoadPlan, reports: Sequence[LoadReport]) -> LoadReport:
         faults=faults,
         hearing=_hearing([report.hearing for report in reports if report.hearing is not None], faults),
         health=_worst([report.health for report in reports]),
-        timeline=[
-            _moment([moment for moment in same if moment is not None])
-            for same in zip_longest(*(report.timeline for report in reports))
-        ],
+        timeline=timeline,
         notes=[*dict.fromkeys(note for report in reports for note in report.notes), *unsure],
         scenario=reports[0].scenario,
-        policy_limit=joined if any(report.policy_limit is not None for report in reports) else None,
+        policy_limit=at_once if any(report.policy_limit is not None for report in reports) else None,
+        at_once=at_once,
         server_cpu_percent=reports[0].server_cpu_percent,
         speech=[line for report in reports for line in report.speech],
     )
@@ -114,6 +116,14 @@ def _seen_by_others(faults: Sequence[Fault], reports: Sequence[LoadReport]) -> l
         or of[fault.listener] is of[fault.talker]  # which has left those windows out
         or fault.windows - of[fault.talker].health.held_up >= FEW
     ]
+
+
+def _at_once(reports: Sequence[LoadReport], timeline: Sequence[Moment]) -> int:
+    """Give how many were in at the same time, at most: all who joined, or, where some had left before, by the second."""
+    most = [report.joined if report.at_once is None else report.at_once for report in reports]
+    if most == [report.joined for report in reports]:
+        return sum(most)
+    return max(*most, *(moment.parties for moment in timeline))
 
 
 def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:

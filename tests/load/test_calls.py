@@ -62,6 +62,7 @@ async def test_in_whatever_order_answers_are_read_the_policy_is_the_same(order: 
         ("407 Proxy Authentication Required", "101", "takes no call with this user"),
         ("302 Moved Temporarily, to sip:1@h", "", "redirects"),
         ("404 Not Found", "", "nobody of that name"),
+        ("410 Gone", "", "is over"),
         ("488 Not Acceptable Here", "", "--codec"),
         ("no answer", "", "firewall"),
         ("503 Service Unavailable", "", ""),

@@ -60,6 +60,7 @@ def test_the_eleventh_party_that_is_let_in_breaks_what_is_promised() -> None:
     refused = {"failures": {"486 Busy Here": 1}, "policy_limit": 11}
     assert report(11, plan=plan, **refused).exit_code == 1
     assert report(10, plan=plan, **refused | {"failures": {"486 Busy Here": 2}, "policy_limit": 10}).exit_code == 0
+    assert report(12, plan=plan, at_once=10).exit_code == 0, "some came when others had left"
 
 
 @pytest.mark.parametrize("health", [Health(late_share=0.03), Health(unsent_share=0.01), Health(busy_share=0.95)])

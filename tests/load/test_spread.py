@@ -9,7 +9,7 @@ from softphone.errors import MediaError
 from softphone.load.faults import Fault
 from softphone.load.plan import LoadPlan
 from softphone.load.quantiles import Quantiles
-from softphone.load.report import Health, LoadReport
+from softphone.load.report import Health, LoadReport, Moment
 from softphone.load.shares import merged, shares
 from softphone.load.spread import by_cluster, by_processes
 from tests.load.reports import ECHO, line, report
@@ -64,6 +64,19 @@ def test_who_was_deaf_while_another_process_was_held_up_is_not_known(held_up: in
     both = merged(one.plan, [one, other])
     assert both.faults == [deaf][:left]
     assert any("held up" in note for note in both.notes) == (not left)
+
+
+def test_the_policy_of_a_service_is_what_were_in_at_once_and_not_who_came_one_after_the_other() -> None:
+    refused = {"486 Busy Here": 2}
+    one = report(4, at_once=4, policy_limit=4, failures=refused)
+    assert merged(one.plan, [one, report(3, at_once=3)]).policy_limit == 7, "all were in together"
+    moments = [
+        Moment(at_s=float(k), parties=parties, failures=0, loss_percent=0.0) for k, parties in enumerate((3, 2, 4))
+    ]
+    churned = report(6, at_once=4, policy_limit=4, failures=refused, timeline=moments)
+    other = report(5, at_once=3, timeline=[*reversed(moments)])
+    both = merged(one.plan, [churned, other])
+    assert (both.joined, both.at_once, both.policy_limit) == (11, 7, 7)
 
 
 def test_of_nothing_there_is_no_report() -> None:
