@@ -118,7 +118,7 @@ class BotCalls(PartyCalls[InviteSession]):
             self._keys[bot] = new_key(self._plan.srtp)
         offer = self._offer(bot)
         session = await follow(
-            Uri.parse(self._plan.target(bot)),
+            Uri.parse(self._target(bot)),
             lambda target: self._timed("INVITE", lambda: self._invite(bot, target, str(offer))),
         )
         try:
@@ -130,7 +130,7 @@ class BotCalls(PartyCalls[InviteSession]):
 
     async def _invite(self, bot: int, target: Uri, offer: str) -> InviteSession:
         """Call the bot's target, or one that a redirection names: that sees the password only at the same host."""
-        own, began, first = Uri.parse(self._plan.target(bot)), self._clock(), [0.0]
+        own, began, first = Uri.parse(self._target(bot)), self._clock(), [0.0]
         if str(target) != str(own):
             self._redirected[str(target)] += 1
 
@@ -157,12 +157,15 @@ class BotCalls(PartyCalls[InviteSession]):
     async def _register(self, bot: int) -> None:
         if not self._plan.register or bot in self._registrations:
             return
-        target = Uri.parse(self._plan.target(bot))
+        target = Uri.parse(self._target(bot))
         registrar = replace(target, user=None, text="")
         self._registrations[bot] = await self._timed(
             "REGISTER",
             lambda: self._stack.register(str(registrar), self._from(bot), credentials=self._credentials(bot)),
         )
+
+    def _target(self, bot: int) -> str:
+        return self._plan.target(bot, self.whom.get(bot, ""))
 
     def _credentials(self, bot: int) -> Credentials | None:
         user, password = self._plan.account(bot)
@@ -232,7 +235,7 @@ class BotCalls(PartyCalls[InviteSession]):
         user, host = self._plan.account(bot)[0], self._stack.host
         if not user:
             return f"sip:load-{self._plan.first + bot}@{bracketed(host)}"
-        return f"sip:{user}@{Uri.parse(self._plan.target(bot)).host}"
+        return f"sip:{user}@{Uri.parse(self._target(bot)).host}"
 
     async def _offered(self, bot: int, offer: str | None) -> str:
         """Answer an offer of the peer."""
@@ -259,6 +262,7 @@ class BotCalls(PartyCalls[InviteSession]):
         if self.joined.pop(bot, None) is not None and bot not in self._leaving:
             self._plane.close(bot)
             self.dropped[reason] += 1
+            self.ended[bot] = reason
             self.on_dropped(bot)
 
     def _cause(self, error: SoftphoneError) -> str:

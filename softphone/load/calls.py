@@ -1,8 +1,9 @@
 """Calls of bots, whoever is called: who is in, what failed and why, and how long answers took."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 from softphone.errors import CallRefused, SoftphoneError
@@ -11,6 +12,8 @@ from softphone.load.report import POLICY
 
 __all__ = ["PartyCalls", "JoinFailed"]
 
+LOOK_S = 0.02
+STILL_IN = "is still in, and should have been sent away"
 T = TypeVar("T")
 C = TypeVar("C")
 
@@ -39,6 +42,10 @@ class PartyCalls(ABC, Generic[C]):
         Those that are in.
     at_once
         How many were in at the same time, at most.
+    whom
+        Whom bots call, where it is somebody else than the plan says.
+    ended
+        Why the peer ended the calls of those that are not in any more.
     on_dropped
         Told of each that the peer ended.
     """
@@ -49,6 +56,8 @@ class PartyCalls(ABC, Generic[C]):
         self.failures: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         self.joined: dict[int, C] = {}
+        self.whom: dict[int, str] = {}
+        self.ended: dict[int, str] = {}
         self.at_once, self._is_refused = 0, False
         self.on_dropped: Callable[[int], None] = lambda bot: None
 
@@ -81,6 +90,7 @@ class PartyCalls(ABC, Generic[C]):
         JoinFailed
             It did not get in; it is counted.
         """
+        self.ended.pop(bot, None)
         try:
             await self._join(bot)
             self.at_once = max(self.at_once, len(self.joined))
@@ -92,6 +102,17 @@ class PartyCalls(ABC, Generic[C]):
 
     @abstractmethod
     async def _join(self, bot: int) -> None: ...
+
+    async def sent_away(self, bots: Sequence[int], within_s: float) -> None:
+        """Wait until the peer has ended the calls of bots: that is no failure, and who is still in then is one."""
+        ends = self._clock() + within_s
+        while any(bot in self.joined for bot in bots) and self._clock() < ends:
+            await asyncio.sleep(LOOK_S)
+        for bot in bots:
+            if bot in self.joined:
+                self.failures[STILL_IN] += 1
+            elif bot in self.ended:
+                self.dropped -= Counter([self.ended.pop(bot)])
 
     @abstractmethod
     async def leave(self, bot: int) -> None:

@@ -73,7 +73,7 @@ class JanusCalls(PartyCalls[int]):
             await self._http.aclose()
 
     def _url(self, bot: int) -> tuple[str, int]:
-        base, _, room = self._plan.target(bot).removeprefix(JANUS).partition("#")
+        base, _, room = self._plan.target(bot, self.whom.get(bot, "")).removeprefix(JANUS).partition("#")
         return base, int(room)
 
     async def _ask(self, what: str, *path: int, **words: Any) -> dict[str, Any]:

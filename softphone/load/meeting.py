@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from softphone.errors import MediaError
 
 if TYPE_CHECKING:
+    from multiprocessing.sharedctypes import SynchronizedString
+
     from distributed import Client
 
-__all__ = ["LATEST_S", "ClusterMeeting", "LocalMeeting", "Meeting", "meet"]
+__all__ = ["LATEST_S", "MOST_WORDS", "ClusterMeeting", "LocalMeeting", "Meeting", "agreed", "meet"]
 
 LATEST_S = 600.0
 """Nobody is waited for longer than that."""
+MOST_WORDS = 1 << 16
 LOOK_S = 1.0
 """Between two looks whether another process of a cluster has given up."""
 FAILED = "another process of the run has failed, or is late by ten minutes"
@@ -30,12 +33,26 @@ class Meeting(Protocol):
         """Let nobody wait for us."""
         ...
 
+    def tell(self, words: str) -> None:
+        """Say something to all others, which they find after they have met; raises MediaError for too much."""
+        ...
+
+    def told(self) -> str:
+        """Give what was said last."""
+        ...
+
 
 class LocalMeeting:
-    """A meeting of processes of this machine."""
+    """A meeting of processes of this machine.
 
-    def __init__(self, barrier: Barrier) -> None:
-        self._barrier = barrier
+    Parameters
+    ----------
+    barrier, words
+        Shared by all; `words` has room for `MOST_WORDS` bytes.
+    """
+
+    def __init__(self, barrier: Barrier, words: "SynchronizedString") -> None:
+        self._barrier, self._words = barrier, words
 
     def wait(self) -> None:
         """Wait for all others."""
@@ -47,6 +64,17 @@ class LocalMeeting:
     def give_up(self) -> None:
         """Let nobody wait for us."""
         self._barrier.abort()
+
+    def tell(self, words: str) -> None:
+        """Say something to all others."""
+        data = words.encode()
+        if len(data) >= MOST_WORDS:
+            raise MediaError(f"{len(data)} bytes are too many to be told to other processes")
+        self._words.value = data
+
+    def told(self) -> str:
+        """Give what was said last."""
+        return self._words.value.decode()
 
 
 class ClusterMeeting:
@@ -90,6 +118,31 @@ class ClusterMeeting:
     def give_up(self) -> None:
         """Let nobody wait for us."""
         self._event("failed").set()
+
+    def _variable(self) -> Any:
+        from distributed import Variable
+
+        return Variable(f"{self._run}-words", client=self._client)  # type: ignore[no-untyped-call]
+
+    def tell(self, words: str) -> None:
+        """Say something to all others."""
+        self._variable().set(words)
+
+    def told(self) -> str:
+        """Give what was said last."""
+        return str(self._variable().get(timeout=LATEST_S))
+
+
+async def agreed(meeting: Meeting | None, words: str, *, leads: bool) -> str:
+    """Give in all processes what the one that leads says; raises MediaError where one has failed."""
+    if meeting is None:
+        return words
+    if leads:
+        await asyncio.to_thread(meeting.tell, words)
+    await meet(meeting)
+    said = await asyncio.to_thread(meeting.told)
+    await meet(meeting)  # nothing else is said before all have heard this
+    return said
 
 
 async def meet(meeting: Meeting | None) -> None:

@@ -64,6 +64,8 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
         How many ever talk, where talkers take turns; 0: only those.
     speech
         A file that talkers say instead of their words: nobody can be told by it then; "": their words.
+    sayings
+        Further files, that a scenario lets bots say.
     pesq
         Whether one bot says speech alone at the end, and what others have heard of it is judged (ITU-T P.862).
     seconds
@@ -105,6 +107,7 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
     talkers: int = 3
     pool: int = 0
     speech: str = ""
+    sayings: tuple[str, ...] = ()
     pesq: bool = False
     seconds: float = 20.0
     rate: float = 50.0
@@ -126,9 +129,9 @@ class LoadPlan(Struct, frozen=True, kw_only=True):
     together: int | None = None
     objectives: Objectives = Objectives()
 
-    def target(self, bot: int) -> str:
-        """Whom a bot calls."""
-        uri = self.uri[bot % len(self.uri)].replace("{n}", str(self.first + bot))
+    def target(self, bot: int, uri: str = "") -> str:
+        """Whom a bot calls; `uri`: instead of whom the plan says."""
+        uri = (uri or self.uri[bot % len(self.uri)]).replace("{n}", str(self.first + bot))
         if self.transport == "udp" or ";transport=" in uri:
             return uri
         return f"{uri};transport={self.transport}"

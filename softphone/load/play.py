@@ -15,7 +15,7 @@ from softphone.load.meeting import Meeting
 from softphone.load.plan import LoadPlan
 from softphone.load.report import LoadReport, Moment
 from softphone.load.run import LoadRun
-from softphone.load.scenario import VERBS, Scenario, SceneStep, filled, selected
+from softphone.load.scenario import NUMBER, VERBS, Scenario, SceneStep, filled, selected
 from softphone.sip.driver import TransportMaker
 from softphone.sip.transport.sockets import SocketTransport
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["ScenePlayer", "client", "play"]
 
 REQUEST_S = 10.0
+GONE_S = 5.0
+"""So long a bot that was sent away may still be in, where a step says nothing of it."""
 
 
 class ScenePlayer:
@@ -76,6 +78,10 @@ class ScenePlayer:
         return [bot for bot in bots if bot in self._run.calls.joined]
 
     async def _join(self, step: SceneStep, bots: list[int]) -> None:
+        if step.uri:
+            uri = filled(step.uri, self._values | NUMBER)
+            self._run.calls.whom |= dict.fromkeys(bots, uri)
+            self._run.seating.together(bots, self._run.now_s, uri)
         await self._run.join(self._own(bots), self._rate(step) or None)
         await self._run.pressed()
         await self._come(bots)
@@ -86,10 +92,19 @@ class ScenePlayer:
         self._run.elsewhere(bots, self._run.now_s)
 
     async def _talk(self, step: SceneStep, bots: list[int]) -> None:
-        self._run.talk([bot for bot in bots if bot in self._run.plan.speakers])
+        speakers, speech, cycles = self._speakers(bots), step.speech or None, self._run.cycles
+        cycles.end(speakers)
+        if step.duty == 1:
+            self._run.talk(speakers, speech=speech)
+        else:
+            cycles.begin(speakers, duty=step.duty, every_s=step.every, speech=speech, now_s=self._run.now_s)
+
+    def _speakers(self, bots: Sequence[int]) -> list[int]:
+        return [bot for bot in bots if bot in self._run.plan.speakers]
 
     async def _listen(self, step: SceneStep, bots: list[int]) -> None:
-        self._run.talk([bot for bot in bots if bot in self._run.plan.speakers], False)
+        self._run.cycles.end(self._speakers(bots))
+        self._run.talk(self._speakers(bots), False)
 
     async def _wait(self, step: SceneStep, bots: list[int]) -> None:
         await asyncio.sleep(self._number(step.seconds))
@@ -137,15 +152,15 @@ class ScenePlayer:
         await self._join(step, bots)
 
     async def _churn(self, step: SceneStep, bots: list[int]) -> None:
+        """Let bots go and come in an order by chance, which is the same in all processes; each does its own."""
         clock = asyncio.get_running_loop().time
-        began, rate = clock(), self._rate(step) or 1.0
-        self._away([bot for bot in bots if bot not in self._own(bots)])
-        under_way: dict[int, asyncio.Task[None]] = {}
-        for count in range(round(self._number(step.seconds) * rate)):
-            await asyncio.sleep(max(0.0, began + count / rate - clock()))
-            free = [bot for bot in self._own(bots) if bot not in under_way or under_way[bot].done()]
-            if free:
-                bot = self._random.choice(free)
+        began, rate, own = clock(), self._number(step.rate) or 1.0, self._own(bots)
+        self._away([bot for bot in bots if bot not in own])
+        order, under_way = self._random.sample(bots, len(bots)), dict[int, asyncio.Task[None]]()
+        for count in range(round(self._number(step.seconds) * rate) if own else 0):
+            bot = order[count % len(order)]
+            if bot in own and (bot not in under_way or under_way[bot].done()):
+                await asyncio.sleep(max(0.0, began + count / rate - clock()))
                 under_way[bot] = asyncio.create_task(self._again(bot))
         await asyncio.gather(*under_way.values())
         await self._come(bots)
@@ -159,18 +174,26 @@ class ScenePlayer:
     async def _rotate(self, step: SceneStep, bots: list[int]) -> None:
         voices, count = sorted(self._run.plan.speakers), max(1, self._run.plan.whole.talkers)
         clock = asyncio.get_running_loop().time
-        ends, turn = clock() + self._number(step.seconds), 0
-        while clock() < ends:
+        began, lasts, turn = clock(), self._number(step.seconds), 0
+        self._run.cycles.end(voices)
+        while turn * step.every < lasts:
             self._run.talk(voices, False)
             self._run.talk([voices[(turn * count + k) % len(voices)] for k in range(min(count, len(voices)))])
             turn += 1
-            await asyncio.sleep(min(step.every, max(0.0, ends - clock())))
+            await asyncio.sleep(max(0.0, began + min(turn * step.every, lasts) - clock()))
 
     async def _muted(self, step: SceneStep, bots: list[int]) -> None:
-        self._run.expect(bots, False)
+        self._run.seating.expect(bots, False, self._run.now_s)
 
     async def _heard(self, step: SceneStep, bots: list[int]) -> None:
-        self._run.expect(bots, True)
+        self._run.seating.expect(bots, True, self._run.now_s)
+
+    async def _together(self, step: SceneStep, bots: list[int]) -> None:
+        self._run.seating.together(bots, self._run.now_s)
+
+    async def _gone(self, step: SceneStep, bots: list[int]) -> None:
+        self._away(bots)
+        await self._run.calls.sent_away(self._own(bots), self._number(step.seconds) or GONE_S)
 
     async def _asked(self, step: SceneStep) -> "httpx.Response":
         assert self._http is not None
@@ -180,10 +203,13 @@ class ScenePlayer:
         return await self._http.request(step.method, filled(step.url, self._values), json=body, headers=headers)
 
     async def _rest(self, step: SceneStep, bots: list[int]) -> None:
+        if self._run.plan.leads:
+            await self._request(step)
+        self._values = msgspec.json.decode(await self._run.agreed(_text(self._values)), type=dict[str, str])
+
+    async def _request(self, step: SceneStep) -> None:
         import httpx
 
-        if not self._run.plan.leads:
-            return
         try:
             answer = await self._asked(step)
             if answer.is_error:
@@ -229,6 +255,8 @@ async def play(
     MediaError, OSError
         As `softphone.load.run.run_load`.
     """
+    sayings = tuple(sorted({step.speech for step in scenario.step} - {""}))
+    plan = msgspec.structs.replace(plan, sayings=sayings)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(client(rest)) if "rest" in {step.do for step in scenario.step} else None
         run = await stack.enter_async_context(LoadRun(plan, transport, meeting))

@@ -17,6 +17,7 @@ from softphone import descriptors, hearing
 from softphone.codec import codec
 from softphone.load.caller import BotCalls, address_towards
 from softphone.load.calls import JoinFailed, PartyCalls
+from softphone.load.duty import DutyCycles
 from softphone.load.fitness import Fitness
 from softphone.load.hints import hints
 from softphone.load.janus import JanusCalls
@@ -25,12 +26,13 @@ from softphone.load.listening import Listening
 from softphone.load.media.doors import open_doors
 from softphone.load.media.plane import LoadPlane
 from softphone.load.media.tally import settle
-from softphone.load.meeting import Meeting, meet
+from softphone.load.meeting import Meeting, agreed, meet
 from softphone.load.pace import Pace
 from softphone.load.plan import JANUS, LoadPlan
 from softphone.load.quantiles import Quantiles
 from softphone.load.recital import recite
 from softphone.load.report import LoadReport, Moment, SpeechLine
+from softphone.load.seating import Seating
 from softphone.load.speech import spoken
 from softphone.load.truth import WINDOW_S
 from softphone.load.usage import CpuUsage
@@ -54,7 +56,7 @@ class LoadRun:
 
     Attributes
     ----------
-    plan, doors, plane, calls, truth
+    plan, doors, plane, calls, truth, seating, cycles
         What it is made of.
     moments
         A line for every second.
@@ -101,7 +103,8 @@ class LoadRun:
             self._fitness = Fitness(self.plane, self.doors)
             self._listening = Listening(self.plane, plan.heard)
             self.truth = self._listening.truth
-            self._seat_rooms()
+            self.seating = Seating(plan, self.truth)
+            self.cycles = DutyCycles(self.talk, plan.first)
             self.calls: PartyCalls[Any] = self._make_calls(host)
             await self.calls.start()
             stack.push_async_callback(self.calls.stop)
@@ -125,8 +128,11 @@ class LoadRun:
         ears = min(plan.parties, max(1, MAP_CELLS // max(1, len(plan.heard))), 64 if stateful else plan.parties)
         if ears < plan.parties:
             self.notes.append(f"only the first {ears} of {plan.parties} bots listen to what they are sent")
-        if plan.speech or plan.pesq:
-            self._said = spoken(plan.speech, codec(plan.codec).rate_hz)
+        files = [plan.speech] * bool(plan.speech or plan.pesq) + list(plan.sayings)
+        speeches = [spoken(path, codec(plan.codec).rate_hz) for path in files]
+        self._speeches = {path: place for place, path in enumerate(files)}
+        if plan.pesq:
+            self._said = speeches[0]
         level = hearing.tone_level_dbov(max(1, plan.talkers if plan.spoken_by is None else plan.spoken_by))
         made = LoadPlane(
             self.doors,
@@ -138,7 +144,7 @@ class LoadRun:
             ears=ears,
             first=plan.first,
             heard=plan.heard,
-            speech=self._said,
+            speeches=speeches,
             wordless=bool(plan.speech),
         )
         made.receive()  # has all kernels compiled before anybody waits for them
@@ -157,12 +163,6 @@ class LoadRun:
             return JanusCalls(*where, clock=time.monotonic)
         return BotCalls(*where, host=host, clock=time.monotonic, transport=self._transport)
 
-    def _seat_rooms(self) -> None:
-        """Nobody hears who is in another conference."""
-        rooms = np.array([self.plan.room(bot) for bot in range(len(self.truth.expected))])
-        for k, talker in enumerate(self.plan.heard):
-            self.truth.expected[:, k] &= rooms == self.plan.room(talker)
-
     # --- its clock
 
     def unix_s(self) -> float:
@@ -176,6 +176,7 @@ class LoadRun:
 
     def _after_step(self) -> None:
         if self.plane.at_tick and not self._finished:
+            self.cycles.look(self.now_s)
             self._listening.look()
         if self.now_s - self._looked_s >= 1.0:
             self._look()
@@ -237,13 +238,6 @@ class LoadRun:
         """Judge again what a bot hears and who hears it: it has come, or has taken its call up again."""
         self.truth.back(bot, self.now_s, talks=bot in self.talking)
 
-    def expect(self, bots: Sequence[int], heard: bool) -> None:
-        """Say that from now on everybody in their conferences should hear bots, or nobody should."""
-        rooms = np.array([self.plan.room(bot) for bot in range(len(self.truth.expected))])
-        for bot in bots:
-            if bot in self.plan.heard:
-                self.truth.expect(np.flatnonzero(rooms == self.plan.room(bot)), bot, heard, self.now_s)
-
     async def leave(self, bots: Sequence[int], rate: float | None = None) -> None:
         """Let bots hang up at the plan's rate."""
         began, rate = time.monotonic(), rate or 2 * self.plan.rate
@@ -253,14 +247,21 @@ class LoadRun:
             tasks.append(asyncio.create_task(self.calls.leave(bot)))
         await asyncio.gather(*tasks)
 
-    def talk(self, bots: Sequence[int], on: bool = True) -> None:
-        """Let talkers begin, or cease; those of other processes do it by themselves."""
+    def talk(self, bots: Sequence[int], on: bool = True, speech: str | None = None) -> None:
+        """Let talkers begin, or cease; those of other processes do it by themselves.
+
+        `speech`: what they say, one of the plan's files; None: their words, by which alone they are told from others.
+        """
         for bot in bots:
             if bot in self.plan.voices:
-                self.plane.talk(bot, on)
+                self.plane.talk(bot, on, None if speech is None else self._speeches[speech])
             there = bot in self.calls.joined or bot not in range(self.plan.parties)
-            self.truth.talking(bot, on and there, self.now_s)
-        self.talking = self.talking | set(bots) if on else self.talking - set(bots)
+            self.truth.talking(bot, on and there and speech is None, self.now_s)
+        self.talking = self.talking | set(bots) if on and speech is None else self.talking - set(bots)
+
+    async def agreed(self, words: str) -> str:
+        """Give in all processes what the one that leads says; raises MediaError where one has failed."""
+        return await agreed(self._meeting, words, leads=self.plan.leads)
 
     async def others(self) -> None:
         """Wait until all other processes are as far as this one; raises MediaError where one has failed."""
@@ -302,7 +303,7 @@ class LoadRun:
         """Let one bot say speech alone, and judge what others of its conference have heard of it; after `finish`."""
         self.talk(self.plan.speakers, False)
         await self.others()
-        there = [bot for bot in sorted(self.calls.joined) if self.plan.room(bot) == 0]
+        there = [bot for bot in sorted(self.calls.joined) if self.seating.room(bot) == 0]
         if there and self.plan.leads and self._said is not None:
             stalls, self.speech = self.plane.stalls, await recite(self.plane, self._said, there)
             if self.plane.stalls != stalls:

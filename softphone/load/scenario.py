@@ -26,18 +26,21 @@ import msgspec
 from msgspec import Struct
 
 from mixer.frame import TICK_S
-from softphone.errors import ConfigError
+from softphone.errors import AudioError, ConfigError
+from softphone.load.speech import spoken
 
-__all__ = ["MADE", "VERBS", "Scenario", "SceneStep", "check", "filled", "load_scenario", "selected"]
+__all__ = ["MADE", "NUMBER", "VERBS", "Scenario", "SceneStep", "check", "filled", "load_scenario", "selected"]
 
 FOLDER = Path(__file__).parents[1] / "data" / "load"
 MADE = ("limit", "soak", "churn", "storm", "mute-truth", "pin")
 """Those that come with the program."""
 MOST_STEPS = 1000
+NUMBER = {"n": "{n}"}
+"""What each bot fills in itself."""
 HOLE = re.compile(r"\{([a-z_]+)\}")
 VERBS = {
-    "join": "bots call, at `rate` a second or the plan's; with a `pin` they press it",
-    "talk": "bots say their code word",
+    "join": "bots call, at `rate` a second or the plan's; with a `pin` they press it; `uri` says whom",
+    "talk": "bots say their code word, or a file, `speech`; for `duty` of every `every` seconds",
     "listen": "bots are quiet again",
     "wait": "nothing for `seconds`",
     "measure": "counting begins anew; the report is of what follows",
@@ -51,6 +54,8 @@ VERBS = {
     "rotate": "for `seconds`, other bots talk every `every` seconds",
     "muted": "from now on nobody should hear bots",
     "heard": "from now on everybody should hear bots",
+    "together": "from now on bots are in a conference of their own: they hear each other and nobody else",
+    "gone": "bots are to be sent away, within `seconds` or 5: that is no failure then",
     "rest": "an HTTP request: `method`, `url`, `json`; `keep` names its answer's `field`",
 }
 
@@ -65,7 +70,13 @@ class SceneStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     bots
         Who: "all", "talkers", "others", a number, "3-7", or "10%" (the last ones).
     every
-        Seconds that a turn of `rotate` lasts, at least a tick.
+        Seconds that a turn of `rotate`, or of `talk` with a `duty`, lasts, at least a tick.
+    duty
+        Share of the time that bots talk, each at a time of its own, until a later step has them talk or listen.
+    speech
+        A sound file to be said; "prompt": one of ours. Nobody is told by it from others.
+    uri
+        Whom bots call; ``{n}`` in it is the number of the bot. Those of one URI are together, and with nobody else.
     times
         So often in a row.
     """
@@ -75,6 +86,9 @@ class SceneStep(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     seconds: float | str = 0.0
     rate: float | str = 0.0
     every: float = 5.0
+    duty: float = 1.0
+    speech: str = ""
+    uri: str = ""
     keys: str = ""
     method: str = "POST"
     url: str = ""
@@ -155,12 +169,24 @@ def check(scenario: Scenario, *, rest: str) -> None:
         filled(msgspec.json.encode(step.json).decode(), values)
         for number in (step.seconds, step.rate):
             _number(number, values)
+        filled(step.uri, values | NUMBER)
+        _readable(step.speech)
         if not step.every >= TICK_S:
             raise ConfigError(f"every = {step.every} of a step is less than the {TICK_S} s of a frame")
+        if not 0 < step.duty <= 1:
+            raise ConfigError(f"duty = {step.duty} of a step is no share of the time")
         url = filled(step.url, values)
         if step.do == "rest" and not rest and not url.startswith(("http://", "https://")):
             raise ConfigError(f"the request {step.method} {step.url} goes nowhere: --rest names the server")
         values |= {step.keep: "0"} if step.keep else {}
+
+
+def _readable(speech: str) -> None:
+    try:
+        if speech:
+            spoken(speech, 8000)
+    except AudioError as error:
+        raise ConfigError(f"speech of a step: {error}") from error
 
 
 def _number(value: float | str, values: Mapping[str, str]) -> None:

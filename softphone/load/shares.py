@@ -66,10 +66,7 @@ def merged(plan: LoadPlan, reports: Sequence[LoadReport]) -> LoadReport:
     """Make one report of those of all shares of a plan; raises ValueError for none."""
     if not reports:
         raise ValueError("there is no report")
-    timeline = [
-        _moment([moment for moment in same if moment is not None])
-        for same in zip_longest(*(report.timeline for report in reports))
-    ]
+    timeline = _timeline(reports)
     at_once = _at_once(reports, timeline)
     there = {line.bot for report in reports for line in report.bots}
     # Who never came is missed by bots of other processes, which do not know it.
@@ -119,7 +116,7 @@ def _seen_by_others(faults: Sequence[Fault], reports: Sequence[LoadReport]) -> l
 
 
 def _at_once(reports: Sequence[LoadReport], timeline: Sequence[Moment]) -> int:
-    """Give how many were in at the same time, at most: all who joined, or, where some had left before, by the second."""
+    """Give how many were in at the same time, at most: all, or, where some had left before, by the second."""
     most = [report.joined if report.at_once is None else report.at_once for report in reports]
     if most == [report.joined for report in reports]:
         return sum(most)
@@ -157,6 +154,11 @@ def _hearing(found: Sequence[HearingReport], faults: Sequence[Fault]) -> Hearing
 
 def _worst(found: Sequence[Health]) -> Health:
     return Health(**{name: max(getattr(each, name) for each in found) for name in Health.__struct_fields__})
+
+
+def _timeline(reports: Sequence[LoadReport]) -> list[Moment]:
+    seconds = zip_longest(*(report.timeline for report in reports))
+    return [_moment([moment for moment in same if moment is not None]) for same in seconds]
 
 
 def _moment(same: Sequence[Moment]) -> Moment:

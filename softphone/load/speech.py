@@ -35,14 +35,14 @@ def levelled(pcm: NDArray[np.int16], dbov: float) -> NDArray[np.int16]:
 
 
 def spoken(path: str, rate_hz: int) -> NDArray[np.int16]:
-    """Read what is to be said, at `SPEECH_LEVEL_DBOV`: int16, shape (samples,); "": a prompt of our own.
+    """Read what is to be said, at `SPEECH_LEVEL_DBOV`: int16, shape (samples,); "" and "prompt": one of our own.
 
     Raises
     ------
     AudioError
         There is no such file, or it is no audio.
     """
-    pcm = load(path or PROMPT, rate_hz)[: round(LONGEST_S * rate_hz)]
+    pcm = load(PROMPT if path in ("", "prompt") else path, rate_hz)[: round(LONGEST_S * rate_hz)]
     return levelled(pcm, SPEECH_LEVEL_DBOV)
 
 

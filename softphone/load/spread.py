@@ -12,16 +12,20 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 from msgspec import Struct
 
 from softphone.errors import MediaError, SoftphoneError
-from softphone.load.meeting import LATEST_S, ClusterMeeting, LocalMeeting, Meeting
+from softphone.load.meeting import LATEST_S, MOST_WORDS, ClusterMeeting, LocalMeeting, Meeting
 from softphone.load.plan import LoadPlan
 from softphone.load.report import LoadReport
 from softphone.load.scenario import Scenario
 from softphone.load.shares import merged, shares
+
+if TYPE_CHECKING:
+    from multiprocessing.sharedctypes import SynchronizedString
 
 __all__ = ["by_cluster", "by_processes", "run_share"]
 
@@ -71,9 +75,9 @@ def warm(codec: str) -> None:
         doors.close()
 
 
-def _warm_all(codec: str, barrier: Barrier) -> None:
+def _warm_all(codec: str, barrier: Barrier, words: "SynchronizedString") -> None:
     """Load what a run needs, here and in all others: nobody begins before."""
-    _meetings[:] = [LocalMeeting(barrier)]
+    _meetings[:] = [LocalMeeting(barrier, words)]
     warm(codec)
     barrier.wait(READY_S)
 
@@ -122,9 +126,9 @@ def by_processes(plan: LoadPlan, count: int, scenario: Scenario | None = None, r
     """
     context = get_context("spawn")
     plans = [msgspec.json.encode(Share(share, scenario, rest)) for share in shares(plan, count)]
-    barrier = context.Barrier(len(plans))
+    barrier, words = context.Barrier(len(plans)), cast("SynchronizedString", context.Array("c", MOST_WORDS))
     try:
-        with ProcessPoolExecutor(len(plans), context, _warm_all, (plan.codec, barrier)) as pool:
+        with ProcessPoolExecutor(len(plans), context, _warm_all, (plan.codec, barrier, words)) as pool:
             list(pool.map(_is_there, range(len(plans))))
             return _collected(plan, list(pool.map(_run_here, plans, timeout=_longest_s(plan, scenario))))
     except BrokenProcessPool as error:

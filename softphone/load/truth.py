@@ -74,15 +74,25 @@ class Truth:
         self._sums = np.zeros((6, *shape))  # of 1, t, d, t*t, t*d, d*d for the heard windows
         self._last_s = np.full(shape, np.nan)
 
-    def expect(self, listeners: NDArray[np.int64] | slice, talker: int, heard: bool, now_s: float) -> None:
-        """Say that from now on some should hear a talker, or should not; its own never does."""
+    def expect(self, wanted: NDArray[np.bool_] | bool, talker: int, now_s: float, *, anew: bool = True) -> None:
+        """Say who should hear a talker from now on, of all listeners; its own never does.
+
+        Parameters
+        ----------
+        wanted
+            bool, shape (listeners,); one for all.
+        anew
+            Whether it is judged again where that is as before.
+        """
         k = int(np.flatnonzero(self.talkers == talker)[0])
-        self.missed[:, k] |= self.undecided()[:, k]
-        self._agreed[:, k] = self._wrong[:, k] = 0
-        self.expected[listeners, k] = heard
+        before = self.expected[:, k].copy()
+        self.expected[:, k] = wanted
         if 0 <= talker < len(self.expected):
             self.expected[talker, k] = False
-        self.since_s[:, k] = now_s
+        changed = slice(None) if anew else self.expected[:, k] != before
+        self.missed[changed, k] |= self.undecided()[changed, k]
+        self._agreed[changed, k] = self._wrong[changed, k] = 0
+        self.since_s[changed, k] = np.where(np.isfinite(self.since_s[changed, k]), now_s, np.inf)
 
     def talking(self, talker: int, on: bool, now_s: float) -> None:
         """Say that a talker begins or ceases."""

@@ -6,7 +6,7 @@ import pytest
 
 from softphone.errors import CallRefused
 from softphone.load.caller import BotCalls, _cause
-from softphone.load.calls import JoinFailed, PartyCalls
+from softphone.load.calls import STILL_IN, JoinFailed, PartyCalls
 from softphone.load.hints import hints
 from softphone.load.media.plane import LoadPlane
 from softphone.load.plan import LoadPlan
@@ -110,6 +110,20 @@ async def test_a_redirection_is_followed_and_another_host_is_shown_no_password(
         await calls.stop()
     assert calls.notes == [f"1 calls were redirected, to {there}"]
     assert sum("\r\nAuthorization: Digest" in each for each in second.seen if each.startswith("INVITE")) == proofs
+
+
+async def test_who_is_sent_away_is_no_failure_and_who_stays_is_one() -> None:
+    calls = Answered(3)
+    calls.joined |= {0: "in", 1: "in"}
+    sending = asyncio.create_task(calls.sent_away([0, 2], 3600.0))
+    await asyncio.sleep(0)
+    assert not sending.done()
+    del calls.joined[0]
+    calls.dropped["BYE"], calls.ended[0] = 2, "BYE"
+    await sending
+    assert (dict(calls.failures), dict(calls.dropped)) == ({}, {"BYE": 1})
+    await calls.sent_away([1], 0.0)
+    assert dict(calls.failures) == {STILL_IN: 1}
 
 
 async def test_where_everybody_is_refused_it_is_a_failure() -> None:

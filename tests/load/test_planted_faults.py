@@ -1,11 +1,15 @@
 """Faults that somebody has planted in a bridge are found, and in one without fault none."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 from softphone.load.faults import Fault
 from softphone.load.media.speakers import STEPS
 from softphone.load.media.tally import FULL, settle
+from softphone.load.plan import LoadPlan
+from softphone.load.seating import Seating
 from tests.load.paper import TICK_S, Table
 
 
@@ -43,7 +47,7 @@ def test_a_party_that_hears_itself() -> None:
 @pytest.mark.parametrize("decibels", [-40.0, -20.0, 0.0])
 def test_a_muted_party_that_leaks(decibels: float) -> None:
     table = Table(5, [0, 1, 2])
-    table.truth.expect(slice(None), 2, False, 0.0)
+    table.truth.expect(False, 2, 0.0)
     table.bridge.gain[:, 2] = 10 ** (decibels / 20)
     table.bridge.gain[2, 2] = 0.0
     faults = table.run(8.2)
@@ -51,9 +55,28 @@ def test_a_muted_party_that_leaks(decibels: float) -> None:
     assert all(fault.value == pytest.approx(-22.0 + decibels, abs=2.0) for fault in faults)
 
 
+def test_who_is_brought_into_another_conference_hears_those_there_and_nobody_else() -> None:
+    table = Table(5, [0, 1, 2])
+    plan = LoadPlan(uri=("sip:a@h",), parties=5)
+    seating = Seating(plan, table.truth)
+    assert table.run(8.2) == []
+    there = np.isin(np.arange(5), [2, 3])
+    seating.together([2, 3], table.now_s)
+    assert kinds(table.run(8.2)) == {("leak", i, k) for i, k in itertools.permutations(range(5), 2) if k < 3} - {
+        ("leak", i, k) for i in range(5) for k in range(3) if there[i] == there[k]
+    }
+    table.bridge.gain[there[:, None] != there] = 0.0
+    table.truth.forget()
+    assert table.run(8.2) == []
+    seating.together([4], table.now_s, "sip:b@h")
+    before = table.truth.since_s.copy()
+    seating.together([4], table.now_s + 5.0, "sip:b@h")
+    assert (table.truth.since_s == before).all(), "nothing has changed"
+
+
 def test_a_muted_party_that_is_silent_is_no_fault() -> None:
     table = Table(4, [0, 1, 2])
-    table.truth.expect(slice(None), 2, False, 0.0)
+    table.truth.expect(False, 2, 0.0)
     table.bridge.gain[:, 2] = 0.0
     assert table.run(8.2) == []
 
@@ -81,7 +104,7 @@ def test_one_that_returns_to_each_what_it_says_is_no_swap() -> None:
 
 def test_a_mute_that_lasts_until_the_next_offer_only() -> None:
     table = Table(4, [0, 1, 2])
-    table.truth.expect(slice(None), 2, False, 0.0)
+    table.truth.expect(False, 2, 0.0)
     table.bridge.gain[:, 2] = 0.0
     assert table.run(8.0) == []
     table.bridge.gain[:2, 2] = 1.0  # a re-INVITE, and it is forgotten that the party is muted
@@ -193,11 +216,11 @@ def test_what_was_not_judged_before_it_changed_is_not_known() -> None:
     table = Table(4, [0, 1])
     table.run(8.2)
     assert not table.truth.not_known().any()
-    table.truth.expect(slice(None), 1, False, table.now_s)
+    table.truth.expect(False, 1, table.now_s)
     table.bridge.gain[:, 1] = 0.0
     assert table.listening.is_undecided(), "that it was heard before says nothing of now"
     table.run(2.0)
-    table.truth.expect(slice(None), 1, True, table.now_s)
+    table.truth.expect(True, 1, table.now_s)
     table.bridge.gain[:, 1] = [1.0, 0.0, 1.0, 1.0]
     table.run(8.2)
     assert table.truth.faults() == []

@@ -99,6 +99,71 @@ async def test_a_mute_by_keys_is_true_at_our_own_bridge(server: ServerProcess, r
         assert report.seconds > LISTEN_ON_S
 
 
+SENT_AWAY = """
+title = "A conference of its own, from which one is sent away"
+values = { server = "", token = "" }
+[[step]]
+do = "rest"
+url = "/api/v1/conferences"
+json = {}
+keep = "conference"
+field = "id"
+[[step]]
+do = "rest"
+method = "GET"
+url = "/api/v1/conferences/{conference}"
+keep = "room"
+field = "token"
+[[step]]
+do = "join"
+bots = "4"
+uri = "sip:{room}@{server}"
+[[step]]
+do = "rest"
+method = "GET"
+url = "/api/v1/conferences/{conference}/parties"
+keep = "party"
+field = "parties.0.id"
+[[step]]
+do = "join"
+bots = "0-3"
+uri = "sip:{room}@{server}"
+[[step]]
+do = "join"
+bots = "5-7"
+[[step]]
+do = "talk"
+bots = "talkers"
+[[step]]
+do = "rest"
+method = "DELETE"
+url = "/api/v1/conferences/{conference}/parties/{party}"
+[[step]]
+do = "gone"
+bots = "4"
+seconds = 60
+[[step]]
+do = "measure"
+seconds = 1
+"""
+
+
+async def test_two_processes_join_a_conference_that_they_have_made_and_one_is_sent_away(
+    server: ServerProcess, rest: Rest, tmp_path: Path
+) -> None:
+    """What one process was answered is known to both; who is in another conference is not heard."""
+    path, where = tmp_path / "mine.toml", "{}:{}".format(*server.sip_address)
+    path.write_text(SENT_AWAY)
+    token = rest.http.headers["Authorization"].removeprefix("Bearer ")
+    scenario = load_scenario(str(path), {"server": where, "token": token})
+    plan = LoadPlan(uri=(conference(server, rest),), parties=8, talkers=6, rate=20)
+    report = await asyncio.to_thread(by_processes, plan, 2, scenario, str(rest.http.base_url))
+    assert (report.joined, report.failures, report.dropped, wrong(report)) == (7, {}, {}, [])
+    for listener, hears in ((0, {1, 2, 3}), (6, {5})):  # of the fourth nothing is known: it is gone
+        heard = judged(report)[listener]
+        assert {talker for talker in (0, 1, 2, 3, 5) if heard[talker]} == hears
+
+
 async def test_a_cluster_is_one_run(server: ServerProcess, rest: Rest) -> None:
     distributed = pytest.importorskip("distributed")
 

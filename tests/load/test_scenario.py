@@ -91,6 +91,9 @@ class NoBots:
 
     async def others(self) -> None: ...
 
+    async def agreed(self, words: str) -> str:
+        return words
+
 
 async def requests(rest: Rest, folder: Path, text: str) -> Counter[str]:
     """Play the requests of a scenario; what of them failed."""

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from mixer.frame import TICK_S
 from mixer.kernel import records
 from softphone.codec import codec
-from softphone.load.media.codes import WORD, frames, name_of, noise, waves
+from softphone.load.media.codes import WORD, name_of
 from softphone.load.media.doors import Arrivals, Doors
 from softphone.load.media.ears import waves_at
 from softphone.load.media.kept import KeptSound
 from softphone.load.media.lately import lately
 from softphone.load.media.reports import BotReports
+from softphone.load.media.said import QUIET, Run, Sayings
 from softphone.load.media.speakers import MARKER, SPEAKER, STEPS, compose
 from softphone.load.media.tally import BOT, count_sound, settle, take
 from softphone.media.codecs.coders import Decoder, decoder
@@ -57,11 +58,10 @@ class LoadPlane:
         When the first tick is due, Unix seconds.
     ears
         How many bots listen to what they are sent; the others count packets only. Of G.711 all can.
-
-    speech
-        int16, shape (samples,), of the codec's usual rate: what `recite` lets a bot say; None: nothing.
+    speeches
+        int16, shape (samples,) each, of the codec's usual rate: what bots can say besides; `recite` is of the first.
     wordless
-        Whether talkers say the speech, and no words.
+        Whether talkers say the first speech, and no words.
     first, heard
         What is added to a bot's number for its word, and whose words are listened for; None: of the talkers.
 
@@ -93,7 +93,7 @@ class LoadPlane:
         ears: int | None = None,
         first: int = 0,
         heard: Sequence[int] | None = None,
-        speech: NDArray[np.int16] | None = None,
+        speeches: Sequence[NDArray[np.int16]] = (),
         wordless: bool = False,
     ) -> None:
         self._doors, self.count, self.epoch_s, self.first = doors, count, epoch_s, first
@@ -111,8 +111,9 @@ class LoadPlane:
         if self._law < 0:
             self._decoder = decoder(self.codec, self.ears, self.codec.rate_hz)
             self._pcm = np.zeros((SLOTS_DECODED, 6 * self.codec.rate_hz // 50), np.int16)
-        self._say(() if wordless else talkers, level_dbov, speech)
-        self._wordless = wordless
+        numbers = [] if wordless else [first + bot for bot in talkers]
+        self._said, self._wordless = Sayings(name, numbers, level_dbov, speeches), wordless
+        self._speakers["frames"], self._speakers["turn"] = WORD, 7 * np.arange(count)
         self.kept: dict[int, KeptSound] = {}
         self._arrivals, self._patience = Arrivals(), Patience()
         self._kept = np.zeros(self._arrivals.count, np.int64)
@@ -131,26 +132,8 @@ class LoadPlane:
             np.zeros((most, HEADER_SIZE + 4 + TRAILER), np.uint8), np.zeros((most, ADDRESS_SIZE), np.uint8)
         )
         self._vault = Vault(count)
-        self._envelopes = Envelopes(most, self._frames.shape[1], self._vault)
+        self._envelopes = Envelopes(most, self._said.table.shape[1], self._vault)
         self.reports = BotReports(self._doors, count, self._vault)
-
-    def _say(self, talkers: Sequence[int], level_dbov: float, speech: NDArray[np.int16] | None) -> None:
-        """Encode what there is to be said: the noise of who listens, the word of each talker, and speech."""
-        rate_hz, name = self.codec.rate_hz, self.codec.name
-        runs = [frames(noise(rate_hz), name)]
-        runs += [frames(waves(self.first + bot, level_dbov, rate_hz), name) for bot in talkers]
-        if speech is not None:
-            samples = rate_hz // 50
-            runs.append(frames(np.pad(speech, (0, -speech.size % samples)).reshape(-1, samples), name))
-        self._sizes = np.concatenate([sizes for _, sizes in runs])
-        self._frames = np.zeros((len(self._sizes), max(run.shape[1] for run, _ in runs)), np.uint8)
-        at = 0
-        for run, _ in runs:
-            self._frames[at : at + len(run), : run.shape[1]] = run
-            at += len(run)
-        self._run_of = {number: (k + 1) * WORD for k, number in enumerate(talkers)}
-        self._speech = (len(talkers) + 1) * WORD, at - (len(talkers) + 1) * WORD
-        self._speakers["frames"], self._speakers["turn"] = WORD, 7 * np.arange(self.count)
 
     # --- what its user asks for
 
@@ -175,23 +158,31 @@ class LoadPlane:
         row.window = 0
         self.reports.open(bot, self._targets[bot] if mux else None, int(speaker.ssrc), self.codec.clock_hz)
 
-    def talk(self, bot: int, on: bool) -> None:
-        """Let a bot say its word over and over, or be quiet; raises KeyError for one that has no word."""
-        if not on:
-            self._utter(bot, 0, WORD, 7 * bot)
-        elif self._wordless:
-            self._utter(bot, *self._speech, 101 * (self.first + bot))
-        else:
-            self._utter(bot, self._run_of[bot], WORD, 0)
+    def talk(self, bot: int, on: bool, speech: int | None = None) -> None:
+        """Let a bot say its word over and over, or one of the speeches, or be quiet.
 
-    def _utter(self, bot: int, run: int, length: int, turn: int) -> None:
+        Raises
+        ------
+        KeyError
+            It has no word.
+        """
+        if self._wordless and speech is None:
+            speech = 0
+        if not on:
+            self._utter(bot, QUIET, 7 * bot)
+        elif speech is not None:
+            self._utter(bot, self._said.speech(speech), 101 * (self.first + bot))
+        else:
+            self._utter(bot, self._said.word(self.first + bot), 0)
+
+    def _utter(self, bot: int, run: Run, turn: int) -> None:
         speaker = self._speakers[bot]
-        speaker.run, speaker.frames, speaker.turn = run, length, turn
+        (speaker.run, speaker.frames), speaker.turn = run, turn
 
     def recite(self, bot: int) -> float:
-        """Let a bot say the speech from its beginning; give when its first frame leaves, seconds after the epoch."""
-        tick, (run, length) = self._steps // STEPS + 1, self._speech
-        self._utter(bot, run, length, -tick % length)
+        """Let a bot say the first speech from its beginning; give when that leaves, seconds after the epoch."""
+        tick, run = self._steps // STEPS + 1, self._said.speech(0)
+        self._utter(bot, run, -tick % run[1])
         return self.phase_s(bot) + tick * TICK_S
 
     def hush(self, bot: int, on: bool) -> None:
@@ -306,9 +297,9 @@ class LoadPlane:
     def _compose(self, tick: int, part: int) -> int:
         """Write the packets of a step; give how many."""
         outbox = self._outbox
-        table = self._frames.ctypes.data, self._frames.shape[1]
+        table = self._said.table.ctypes.data, self._said.table.shape[1]
         where = outbox.base, outbox.length
-        args: Any = self._sizes, tick, part, outbox.headers, outbox.address, *where, self._sender
+        args: Any = self._said.sizes, tick, part, outbox.headers, outbox.address, *where, self._sender
         return int(compose(self._speakers, self._targets, *table, *args))
 
     def skip(self, steps: int) -> None:
