@@ -41,13 +41,21 @@ def _kick(session: SessionState, party: Participant, event: events.Kick, now: fl
 
 
 def _park(session: SessionState, party: Participant, event: events.Park, now: float) -> list[Effect]:
-    """Leave the other end waiting, with music."""
+    """Leave the other end waiting."""
     if len(session.parties) < 2:
         return [Denied(party.name, "nobody_waits")]
     left = admission.leave(session, party, events.Leave(party.name, event.reason), now)
     for other in session.parties.values():
-        session.parties.leave_alone(other, True)
+        session.parties.leave_alone(other, event.music)
     return left
+
+
+def _wait(session: SessionState, party: Participant, event: events.WaitAlone, now: float) -> list[Effect]:
+    """Play music to who is alone; of two nobody waits."""
+    if len(session.parties) > 1:
+        return [Denied(party.name, "nobody_waits")]
+    session.parties.leave_alone(party, True)
+    return []
 
 
 def _join(session: SessionState, event: events.Join, now: float) -> list[Effect]:
@@ -83,6 +91,7 @@ PARTY: Mapping[type[events.Event], PartyRule] = {
     events.Leave: _leave,
     events.Kick: _kick,
     events.Park: _park,
+    events.WaitAlone: _wait,
     events.Keys: _key,
     events.PeerHeld: _peer_held,
     events.SetMuted: parties.set_muted,

@@ -56,6 +56,7 @@ _BEFORE: Mapping[type[events.Event], PartyRule] = {
     events.Admit: admission.not_in_lobby,
     events.Reject: admission.not_in_lobby,
     events.Park: parties.not_a_call,
+    events.WaitAlone: parties.not_a_call,
 }
 _INSIDE: Mapping[type[events.Event], PartyRule] = {
     **_BEFORE,

@@ -48,6 +48,7 @@ __all__ = [
     "SpokeMuted",
     "Talking",
     "Time",
+    "WaitAlone",
 ]
 
 
@@ -108,10 +109,18 @@ class Leave:
 
 @dataclass(frozen=True)
 class Park:
-    """A party of a call of two leaves it, and the other waits with music until somebody else comes."""
+    """A party of a call of two leaves it, and the other waits, with music or without, until somebody else comes."""
 
     party: str
     reason: str = "parked"
+    music: bool = True
+
+
+@dataclass(frozen=True)
+class WaitAlone:
+    """A party that is alone in a call of two waits with music until somebody comes."""
+
+    party: str
 
 
 @dataclass(frozen=True)
@@ -343,6 +352,7 @@ Event = (
     | Reject
     | Kick
     | Park
+    | WaitAlone
     | Select
     | Unban
     | SetAllowed

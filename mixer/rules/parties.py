@@ -62,7 +62,7 @@ def not_inside(session: SessionState, party: Participant, event: events.Event, n
     return [Denied(party.name, "not_inside")]
 
 
-def not_a_call(session: SessionState, party: Participant, event: events.Park, now: float) -> list[Effect]:
+def not_a_call(session: SessionState, party: Participant, event: events.Event, now: float) -> list[Effect]:
     """Say no: a conference goes on without who leaves it."""
     return [Denied(party.name, "not_a_call")]
 

@@ -2,44 +2,33 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 from mixer.rules.effects import Prompt
-from mixer.rules.events import SetRole
+from mixer.rules.events import Park, SetRole
 from mixer.rules.roles import Role
 from softphone.focus.commanding import Commands, unreached
-from softphone.focus.errors import NoSuchParty, WrongState
-from softphone.focus.feed import EventType
+from softphone.focus.errors import WrongState
 from softphone.focus.focus import Focus
-from softphone.focus.party.dialplan import DialTarget
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import Member
-from softphone.focus.party.outcome import refused
-from softphone.focus.party.ringing import SentOn
 from softphone.focus.placed import PlacedCall
+from softphone.focus.ringing_commands import RingingCommands
 from softphone.focus.room.attendant import Attended
 from softphone.focus.room.calling_out import call_out
 from softphone.focus.room.dictation import Dictated, Dictation
 from softphone.focus.room.moving import bring_in, check_host, move, other_end
-from softphone.focus.room.parking import park, parked_at, pick_up
+from softphone.focus.room.parking import check_orbit, park, pick_up
 from softphone.focus.room.placing import place, put_through
 from softphone.focus.room.supervision import supervise
 from softphone.focus.room.transfers import Asked
 from softphone.focus.room.two_party import CallRoom
-from softphone.focus.session import TALKING, Party, PartyStatus, TelephonySession
+from softphone.focus.session import Party, TelephonySession
 from softphone.sip.message.uri import spelled
 from softphone.store.accounts import Accounts
 from softphone.store.values import Extension
 
-__all__ = ["CallCommands", "TurnAway"]
-
-TurnAway = Literal["declined", "no answer"]
-
-# How far a call is that rings no more.
-DECIDED = (*TALKING, PartyStatus.DISCONNECTED, PartyStatus.GONE)
-
-# As what it counts, as if its telephone had said so.
-TURNED_AWAY: Mapping[TurnAway, int] = {"declined": 603, "no answer": 480}
+__all__ = ["CallCommands"]
 
 
 def _answered(room: CallRoom, party: str) -> Member:
@@ -47,6 +36,8 @@ def _answered(room: CallRoom, party: str) -> Member:
     member = room.member(party)
     if not room.answered:
         raise WrongState("The call is not answered")
+    if room.transfers.wanted_by(member):
+        raise WrongState("It is being transferred already")
     return member
 
 
@@ -61,9 +52,15 @@ class CallCommands(Commands):
         Where the sessions are.
     accounts
         Whose they are.
+
+    Attributes
+    ----------
+    ringing
+        Commands to calls that ring.
     """
 
     def __init__(self, focus: Focus, accounts: Accounts) -> None:
+        self.ringing = RingingCommands(focus)
         self._focus = focus
         self._accounts = accounts
         self._meeting = asyncio.Lock()
@@ -112,77 +109,6 @@ class CallCommands(Commands):
         room = await self._focus.create_call(caller.id)
         call_out(room, caller, phones, number)
         return room.session
-
-    async def answer(self, session: str, party: str, browser: bool | None = None) -> Party:
-        """Let telephones of a party that rings answer by themselves, as far as they can; returns when one has.
-
-        Parameters
-        ----------
-        browser
-            Those that speak WebRTC, or those that do not; the others ring no more. None: all.
-
-        Raises
-        ------
-        WrongState
-            It does not ring, at none of these telephones, or nobody has answered in the end.
-        """
-        room, targets = self._ringing(session, party)
-        chosen = [each for each in targets if browser in (None, each.browser)]
-        if not chosen:
-            raise WrongState("It rings at no such telephone")
-        found, events = room.session.parties[party], self._focus.feed.subscribe()
-        room.ringing.answer_at(chosen)
-        async for event in events:
-            if event.party == party and event.type is EventType.PARTY_STATUS and found.status in DECIDED:
-                break
-        if found.status not in TALKING:
-            raise WrongState("Nobody has answered")
-        return found
-
-    async def turn_away(self, session: str, party: str, word: TurnAway = "declined", *, to: str = "") -> None:
-        """Take a call that rings for a party away from its telephones.
-
-        Parameters
-        ----------
-        word
-            ``declined``: it is over. ``no answer``: it goes on as one that nobody answers.
-        to
-            A number that it goes on to instead, for which the party's extension answers.
-
-        Raises
-        ------
-        WrongState
-            It does not ring.
-        """
-        room, _ = self._ringing(session, party)
-        room.ringing.turn_away(SentOn(spelled(to)) if to else refused(TURNED_AWAY[word], word))
-
-    async def attend(
-        self, session: str, party: str, say: Sequence[Prompt], dictation: Dictation | None = None, mailbox: str = ""
-    ) -> None:
-        """Let the server take a call that rings for a party: its caller hears something, and may leave a message.
-
-        Parameters
-        ----------
-        dictation, mailbox
-            How a message is taken (None: none is, and the call ends), and the id of the extension that it is for.
-
-        Raises
-        ------
-        WrongState
-            It does not ring.
-        """
-        room, _ = self._ringing(session, party)
-        room.ringing.turn_away(Attended(say, dictation, mailbox))
-
-    def _ringing(self, session: str, party: str) -> tuple[CallRoom, list[DialTarget]]:
-        room = self._focus.call(session)
-        if party not in room.session.parties:
-            raise NoSuchParty(party)
-        targets = room.ringing.of(party)
-        if not targets:
-            raise WrongState("It does not ring")
-        return room, targets
 
     async def transfer(self, session: str, party: str, to: str) -> TelephonySession:
         """Let a number take a party's place in a call of two, which leaves by BYE; returns when it has answered.
@@ -238,9 +164,25 @@ class CallCommands(Commands):
             The call is not answered, or somebody is parked there, or the number leads elsewhere.
         """
         room = self._focus.call(session)
-        if orbit and (self._focus.dialer.is_taken(orbit) or parked_at(self._focus.calls.values(), orbit)):
-            raise WrongState("The number is taken")
+        if orbit:
+            check_orbit(self._focus.calls.values(), room.dialer, orbit)
         park(room, _answered(room, party), orbit)
+        return room.session
+
+    async def attend(
+        self, session: str, party: str, say: Sequence[Prompt], dictation: Dictation | None = None, mailbox: str = ""
+    ) -> TelephonySession:
+        """Let a party leave a call of two by BYE, and the server serve the other, as of `RingingCommands.attend`.
+
+        Raises
+        ------
+        WrongState
+            The call is not answered, or nobody is at the other end.
+        """
+        room = self._focus.call(session)
+        served = other_end(room, _answered(room, party))
+        room.command(Park(party, "transferred", music=False))
+        room.on_key = Attended(say, dictation, mailbox, "hung up").begin(room, served)
         return room.session
 
     async def pick_up(self, session: str, number: str, *, by: Extension) -> Party:

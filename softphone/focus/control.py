@@ -382,11 +382,10 @@ class Control(Commands):
     async def _record(self, session: str, state: roles.RecordingState) -> RecordingStatus:
         """Let the rules decide about the recording, and wait until that is done."""
         room = self._focus.room(session)
+        if room.recorder.dictated:
+            raise WrongState("A message is being taken")
         room.command(room_events.SetRecording(state))
-        done = await room.recording.changed()
-        if done is None:
-            raise WrongState(NOT_RECORDING)
-        return done
+        return await room.recording.changed()
 
     def _tell(self, session: str, event: events.Event) -> TelephonySession:
         room = self._focus.room(session)

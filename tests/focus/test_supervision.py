@@ -162,6 +162,32 @@ def test_it_ends_with_a_call_that_nobody_has_answered(tmp_path: Path) -> None:
     play(tmp_path, scene, **HIDDEN)
 
 
+def test_its_telephones_ring_no_longer_than_the_session_lasts(tmp_path: Path) -> None:
+    async def scene(bridge: ConferenceBridge) -> None:
+        rung, ended = asyncio.Event(), list[str]()
+
+        async def let_ring(call: Call) -> None:
+            rung.set()
+            ended.append(await call.wait_ended())
+
+        async with (
+            bridge.agent("101", on_call=let_ring),
+            bridge.agent("102") as caller,
+            bridge.agent("103", on_call=accept),
+        ):
+            session, call = await call_of_two(bridge, caller)
+            ann = bridge._accounts.extensions["101"]
+            asked = asyncio.create_task(bridge.control.calls.supervise(session, by=ann))
+            await rung.wait()
+            await call.hangup()
+            with pytest.raises(WrongState, match="cancelled"):
+                await asyncio.wait_for(asked, 5)
+            await asyncio.sleep(1)
+            assert ended == ["cancelled"] and bridge.focus.parties == 0
+
+    play(tmp_path, scene, **HIDDEN)
+
+
 def test_who_may_not_or_cannot(tmp_path: Path) -> None:
     async def scene(bridge: ConferenceBridge) -> None:
         async with bridge.agent("102") as caller, bridge.agent("103", on_call=accept):

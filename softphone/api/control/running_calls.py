@@ -169,7 +169,7 @@ async def answer_call(
 ) -> RunningCall:
     """Let the own telephones that ring answer by themselves, as far as they can; answered when one has, or 409."""
     _own(room, party, caller)
-    await context.control.calls.answer(room.session.id, party, wish.browser)
+    await context.control.calls.ringing.answer(room.session.id, party, wish.browser)
     return _view(room)
 
 
@@ -179,7 +179,7 @@ async def turn_call_away(
 ) -> Response:
     """Take a call away from the own telephones, while it rings."""
     _own(room, party, caller)
-    await context.control.calls.turn_away(room.session.id, party, wish.as_, to=wish.to or "")
+    await context.control.calls.ringing.turn_away(room.session.id, party, wish.as_, to=wish.to or "")
     return Response(status_code=204)
 
 

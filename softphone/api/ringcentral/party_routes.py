@@ -115,10 +115,24 @@ async def unhold_party(named: NamedDep) -> PartyModel:
     return named.shown(await named.context.control.hold(named.session.id, named.party.id, False))
 
 
+def _orbit(wish: HandOver) -> str:
+    """Give the number that a party waits under."""
+    if not ORBIT.fullmatch(wish.park_orbit):
+        raise invalid("parkOrbit")
+    return wish.park_orbit
+
+
+def _mailbox(wish: HandOver, context: ApiContext) -> str:
+    """Give the id of the user that a message is left for, who is named by it or by its number."""
+    accounts = context.accounts
+    found = accounts.by_id(wish.voicemail) or accounts.find(wish.voicemail)
+    if found is None or found.kind != "user":
+        raise not_found("voicemail")
+    return found.id
+
+
 def _whom(wish: HandOver) -> str:
     """Give the number that a party is handed to."""
-    if wish.voicemail or wish.park_orbit:
-        raise coded("CMN-202")
     if not (to := wish.phone_number or wish.extension_number):
         raise invalid("phoneNumber")
     return to
@@ -128,17 +142,18 @@ def _whom(wish: HandOver) -> str:
 async def transfer_party(named: NamedDep, request: Request) -> PartyModel:
     """Let a number take the place, and the row, of whoever asks, or of the party; 409 when it does not answer.
 
-    To a park orbit: who asks leaves, and the other end waits until an extension calls that number.
+    To a park orbit: who asks leaves, and the other end waits until an extension calls that number. To voicemail: who
+    asks leaves, and the other end leaves a message.
     """
-    wish, leaver = await read(request, HandOver), named.leaver
-    if wish.park_orbit:
-        if not ORBIT.fullmatch(wish.park_orbit):
-            raise invalid("parkOrbit")
-        await named.context.control.calls.park(named.session.id, leaver.id, wish.park_orbit)
-        return named.shown(next(iter(named.session.parties.values()), leaver))
-    to = _whom(wish)
-    await named.context.control.calls.transfer(named.session.id, leaver.id, to)
-    return named.shown(leaver)
+    wish, leaver, calls = await read(request, HandOver), named.leaver, named.context.control.calls
+    if wish.voicemail:
+        await calls.attend(named.session.id, leaver.id, VOICEMAIL, Dictation(), _mailbox(wish, named.context))
+    elif wish.park_orbit:
+        await calls.park(named.session.id, leaver.id, _orbit(wish))
+    else:
+        await calls.transfer(named.session.id, leaver.id, _whom(wish))
+        return named.shown(leaver)
+    return named.shown(next(iter(named.session.parties.values()), leaver))
 
 
 @router.post("/flip", status_code=204)
@@ -208,35 +223,33 @@ async def answer_party(named: RingingDep, request: Request) -> PartyModel:
     if device and (kind is None or device[1:] != named.caller.id):
         raise not_found("deviceId")
     browser = kind == "WebPhone" if device else None
-    return named.shown(await named.context.control.calls.answer(named.session.id, named.party.id, browser))
+    return named.shown(await named.context.control.calls.ringing.answer(named.session.id, named.party.id, browser))
 
 
 @router.post("/reject", status_code=204)
 async def reject_party(named: RingingDep) -> Response:
     """Decline a call that rings, at all of the caller's telephones."""
-    await named.context.control.calls.turn_away(named.session.id, named.party.id)
+    await named.context.control.calls.ringing.turn_away(named.session.id, named.party.id)
     return Response(status_code=204)
 
 
 @router.post("/ignore", status_code=204)
 async def ignore_party(named: RingingDep) -> Response:
     """Let a call ring no more; it goes on as one that nobody answers."""
-    await named.context.control.calls.turn_away(named.session.id, named.party.id, "no answer")
+    await named.context.control.calls.ringing.turn_away(named.session.id, named.party.id, "no answer")
     return Response(status_code=204)
 
 
 @router.post("/forward", response_model_exclude_none=True, openapi_extra=described(HandOver))
 async def forward_party(named: RingingDep, request: Request) -> PartyModel:
-    """Send a call that rings on to a number, for which the caller answers, or to the voicemail of an extension."""
-    wish, calls = await read(request, HandOver), named.context.control.calls
+    """Send a call that rings on to a number, for which the caller answers, to a park orbit, or to voicemail."""
+    wish, ringing = await read(request, HandOver), named.context.control.calls.ringing
     if wish.voicemail:
-        accounts = named.context.accounts
-        mailbox = accounts.by_id(wish.voicemail) or accounts.find(wish.voicemail)
-        if mailbox is None or mailbox.kind != "user":
-            raise not_found("voicemail")
-        await calls.attend(named.session.id, named.party.id, VOICEMAIL, Dictation(), mailbox.id)
+        await ringing.attend(named.session.id, named.party.id, VOICEMAIL, Dictation(), _mailbox(wish, named.context))
+    elif wish.park_orbit:
+        await ringing.park(named.session.id, named.party.id, _orbit(wish))
     else:
-        await calls.turn_away(named.session.id, named.party.id, to=_whom(wish))
+        await ringing.turn_away(named.session.id, named.party.id, to=_whom(wish))
     return named.shown(named.party)
 
 
@@ -245,7 +258,7 @@ async def reply_party(named: RingingDep, request: Request) -> PartyModel:
     """Let the caller of a call that rings be told a text; the call is over then."""
     text = text_of(await read(request, ReplyWish))
     sound = await named.context.speech.sound(text)
-    await named.context.control.calls.attend(named.session.id, named.party.id, [sound])
+    await named.context.control.calls.ringing.attend(named.session.id, named.party.id, [sound])
     return named.shown(named.party)
 
 

@@ -1,7 +1,7 @@
-"""The server takes a call that rings for somebody: it says something to the caller, and may take a message.
+"""The server takes a call in the place of whoever is called: it says something to the caller, and may take a message.
 
-Whoever is called wants it so, while its telephones ring. The call then stands as one whose other end is the server; a
-message is a recording of its own, which is for whom the call was.
+Whoever is called wants it so, while its telephones ring or when it has answered. The call then stands as one whose
+other end is the server; a message is a recording of its own, which is for whom the call was.
 """
 
 import asyncio
@@ -17,13 +17,26 @@ from softphone.focus.party.outcome import NotReached, refused
 from softphone.focus.room.dictation import Dictation
 from softphone.focus.room.ruled import RuledRoom
 
-__all__ = ["Attended", "take_call"]
+__all__ = ["Attended", "TakenHere", "take_call"]
 
 log = structlog.get_logger()
 
 
-class Attended(NotReached):
-    """Whoever is called lets the server take the call.
+class TakenHere(NotReached):
+    """Whoever is called lets the server take the call."""
+
+    final = True
+
+    def __init__(self) -> None:
+        super().__init__(refused(480, "no answer").outcome)
+
+    def begin(self, room: RuledRoom, member: Member) -> Callable[[str], None]:
+        """Serve the caller, whose call is answered; gives who takes its keys."""
+        raise NotImplementedError
+
+
+class Attended(TakenHere):
+    """The server says something to the caller, and may take a message.
 
     Parameters
     ----------
@@ -33,17 +46,29 @@ class Attended(NotReached):
         How a message is taken then; None: none is.
     mailbox
         Id of the extension that the message is for.
+    outcome
+        Why the call is over then.
     """
 
-    final = True
+    def __init__(
+        self,
+        say: Sequence[Prompt],
+        dictation: Dictation | None = None,
+        mailbox: str = "",
+        outcome: str = "no answer",  # of whoever was called
+    ) -> None:
+        super().__init__()
+        self.say, self.dictation, self.mailbox, self.reason = tuple(say), dictation, mailbox, outcome
 
-    def __init__(self, say: Sequence[Prompt], dictation: Dictation | None = None, mailbox: str = "") -> None:
-        super().__init__(refused(480, "no answer").outcome)
-        self.say, self.dictation, self.mailbox = tuple(say), dictation, mailbox
+    def begin(self, room: RuledRoom, member: Member) -> Callable[[str], None]:
+        """Say it, soon, and hang up after it."""
+        keys: asyncio.Queue[str] = asyncio.Queue()
+        room.context.tasks.start(_attend(room, member, self, keys))
+        return keys.put_nowait
 
 
-async def take_call(room: RuledRoom, turn: asyncio.Lock, member: Member, wanted: Attended) -> Callable[[str], None]:
-    """Answer the caller in the place of whoever is called, and serve it; gives who takes its keys.
+async def take_call(room: RuledRoom, turn: asyncio.Lock, member: Member) -> None:
+    """Answer the caller in the place of whoever is called.
 
     Parameters
     ----------
@@ -60,9 +85,6 @@ async def take_call(room: RuledRoom, turn: asyncio.Lock, member: Member, wanted:
     except (SoftphoneError, asyncio.CancelledError):
         room.close("failed")
         raise
-    keys: asyncio.Queue[str] = asyncio.Queue()
-    room.context.tasks.start(_attend(room, member, wanted, keys))
-    return keys.put_nowait
 
 
 async def _attend(room: RuledRoom, member: Member, wanted: Attended, keys: "asyncio.Queue[str]") -> None:
@@ -73,7 +95,7 @@ async def _attend(room: RuledRoom, member: Member, wanted: Attended, keys: "asyn
         await room.context.playbacks.say(await member.ready(), spoken, asyncio.Event())
         if wanted.dictation is not None and not room.ended:
             await _take_message(room, wanted.dictation, wanted.mailbox, keys)
-        reason = "no answer"  # of whoever was called
+        reason = wanted.reason
     except (MediaError, WrongState) as error:
         log.info("not_attended", session=room.session.id, reason=str(error))
     finally:

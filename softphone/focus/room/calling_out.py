@@ -8,8 +8,9 @@ from softphone.focus.party.dialplan import DialTarget
 from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.outcome import NotReached
+from softphone.focus.room.attendant import TakenHere
 from softphone.focus.room.transfers import joins
-from softphone.focus.room.two_party import CallRoom, begin
+from softphone.focus.room.two_party import CallRoom, begin, serve
 from softphone.focus.session import Party, PartyAddress, PartyStatus
 from softphone.store.values import Extension
 
@@ -41,7 +42,11 @@ async def _connect(
             Hangup(room.context, own).say()
             return
         room.progressed(first, PartyStatus.ANSWERED)
-        await room.ring(second, Caller(extension.number, extension.name, account=extension.id))
+        try:
+            await room.ring(second, Caller(extension.number, extension.name, account=extension.id))
+        except TakenHere as taken:
+            serve(room, own, taken)
+            return
     except NotReached as error:
         room.close(error.outcome.word)
     except (SoftphoneError, asyncio.CancelledError):

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from mixer.rules.roles import RecordingState
 from mixer.rules.room_events import SetRecording
-from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.room.recording import RecordingStatus
 from softphone.focus.room.ruled import RuledRoom
@@ -47,6 +46,13 @@ class Dictation:
         LibraryError
             The recording is gone by then.
         """
+        room.recorder.dictated = True
+        try:
+            return await self._take(room, keys)
+        finally:
+            room.recorder.dictated = False
+
+    async def _take(self, room: RuledRoom, keys: "asyncio.Queue[str]") -> Dictated:
         if room.recorder.running:  # that of somebody else, who keeps it
             await _record(room, RecordingState.OFF)
         started = await _record(room, RecordingState.RUNNING)
@@ -85,14 +91,6 @@ class Dictation:
         return key, spoken
 
 
-async def _record(room: RuledRoom, state: RecordingState) -> RecordingStatus:
-    room.command(SetRecording(state))
-    done = await room.recording.changed()
-    if done is None:
-        raise WrongState("The call is not recorded")
-    return done
-
-
 async def _words(room: RuledRoom, heard: "asyncio.Queue[str | bool | None]") -> None:
     """Note who begins to talk and ceases to."""
     for party in room.session.parties.values():
@@ -111,3 +109,8 @@ async def _keys(keys: "asyncio.Queue[str]", heard: "asyncio.Queue[str | bool | N
 async def _end(room: RuledRoom, heard: "asyncio.Queue[str | bool | None]") -> None:
     await room.wound_up.wait()
     heard.put_nowait(None)
+
+
+async def _record(room: RuledRoom, state: RecordingState) -> RecordingStatus:
+    room.command(SetRecording(state))
+    return await room.recording.changed()

@@ -1,19 +1,24 @@
 """A call of two is parked: one of them leaves, the other waits with music, and somebody else picks it up.
 
+One that rings is parked by whoever is called: the server answers the caller, who waits.
+
 Nobody is forgotten: after a while whoever has parked the call is rung again, and again, as long as it waits.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from mixer.rules.events import Park
+from mixer.rules.events import Park, WaitAlone
 from softphone.errors import CallRefused, SoftphoneError
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.party.context import Context
+from softphone.focus.party.dialer import Dialer
 from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.member import CallOwner, Member
 from softphone.focus.party.outcome import NotReached
+from softphone.focus.room.attendant import TakenHere
+from softphone.focus.room.ruled import RuledRoom
 from softphone.focus.room.transfers import successor
 from softphone.focus.room.two_party import CallRoom
 from softphone.focus.session import Party, PartyAddress
@@ -21,7 +26,7 @@ from softphone.sip.ua.call import InviteSession
 from softphone.store.values import Extension
 from softphone.tasks import Alarm
 
-__all__ = ["park", "parked_at", "pick_up", "take_up"]
+__all__ = ["ParkedUnanswered", "check_orbit", "park", "parked_at", "pick_up", "take_up"]
 
 NOT_PARKED = "Nobody is parked there any more"
 
@@ -35,9 +40,41 @@ def park(room: CallRoom, member: Member, orbit: str = "") -> None:
         The number that extensions call to pick it up; empty: none.
     """
     room.command(Park(member.party.id))
-    room.parked = member.party
+    _parked(room, member.party, orbit)
+
+
+def _parked(room: CallRoom, left: Party, orbit: str) -> None:
+    """Note who has left, tell who waits, and remind of it."""
+    room.parked = left
     _tell(room, True, orbit)
-    _remind(room, member.party)
+    _remind(room, left)
+
+
+class ParkedUnanswered(TakenHere):
+    """Whoever is called lets the caller wait under a number; under none if somebody else was faster.
+
+    Parameters
+    ----------
+    room, rooms
+        The call, and all that there are.
+    left
+        Who is called.
+    orbit
+        The number that extensions call to pick it up.
+    """
+
+    def __init__(self, room: CallRoom, rooms: Iterable[CallRoom], left: Party, orbit: str) -> None:
+        super().__init__()
+        self._room, self._rooms, self._left, self._orbit = room, rooms, left, orbit
+
+    def begin(self, _room: RuledRoom, member: Member) -> Callable[[str], None]:
+        """Let the caller wait; its keys are nobody's."""
+        room = self._room
+        if not room.ended:
+            room.command(WaitAlone(member.party.id))
+            room.news.leave(self._left)
+            _parked(room, self._left, "" if parked_at(self._rooms, self._orbit) else self._orbit)
+        return room.on_key
 
 
 def _tell(room: CallRoom, parked: bool, orbit: str = "") -> None:
@@ -105,6 +142,12 @@ def _picked_up(room: CallRoom) -> None:
     room.parked = None
     room.transfers.stop()
     _tell(room, False)
+
+
+def check_orbit(rooms: Iterable[CallRoom], dialer: Dialer, orbit: str) -> None:
+    """Refuse a number that leads elsewhere, or that somebody is parked under; raises WrongState."""
+    if dialer.is_taken(orbit) or parked_at(rooms, orbit):
+        raise WrongState("The number is taken")
 
 
 def parked_at(rooms: Iterable[CallRoom], orbit: str) -> CallRoom | None:

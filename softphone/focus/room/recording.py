@@ -65,6 +65,8 @@ class Recorder:
         self._members = members
         self.mailbox = ""
         "Id of the extension that what is recorded is a message for; empty: it is none."
+        self.dictated = False
+        "Whether a message is taken: nobody else begins, pauses or ends the recording meanwhile."
         self._running: ActiveRecording | None = None
         self._lock = asyncio.Lock()
 
@@ -268,24 +270,19 @@ class RecordingControl:
         """Do what the rules want, soon; they are told when it cannot be done."""
         self._change = self._tasks.start(self._do(state))
 
-    async def changed(self) -> RecordingStatus | None:
-        """Wait until what was last wanted is done.
-
-        Returns
-        -------
-        RecordingStatus
-            Of the recording that was changed; None: there was none.
+    async def changed(self) -> RecordingStatus:
+        """Wait until what was last wanted is done; gives the recording that was changed.
 
         Raises
         ------
         WrongState
-            It could not be done.
+            It could not be done, or there was none.
         """
-        if self._change is None:
-            return None
-        outcome = await asyncio.shield(self._change)
+        outcome = None if self._change is None else await asyncio.shield(self._change)
         if isinstance(outcome, WrongState):
             raise outcome
+        if outcome is None:
+            raise WrongState(NOT_RECORDING)
         return outcome
 
     async def ended(self, event: RecordingEnded) -> None:

@@ -112,6 +112,12 @@ class Supervision(CallOwner):
         self.end()
 
 
+async def _stop_with(room: RuledRoom, ringing: Ringing) -> None:
+    """Let telephones ring no longer than a session lasts."""
+    await room.wound_up.wait()
+    ringing.stop()
+
+
 async def supervise(
     room: RuledRoom, dialer: Dialer, extension: Extension, heard_by: tuple[str, ...] | None = ()
 ) -> Party:
@@ -150,11 +156,13 @@ async def supervise(
     )
     encrypted = room.rules.settings.encrypted
     ringing = Ringing(dialer, room.context, own)
+    ending = room.context.tasks.start(_stop_with(room, ringing))
     try:
         member = await ringing.first(
             dialer.phones(extension), lambda: room.context.member(party, encrypted=encrypted), shown
         )
     finally:
+        ending.cancel()
         ringing.stop()
     supervision = Supervision(room, member, party)
     try:

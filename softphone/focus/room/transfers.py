@@ -180,6 +180,10 @@ class Transfers:
             except FocusError as error:
                 raise CallRefused(403) from error
 
+    def wanted_by(self, member: Member) -> bool:
+        """Say whether a member is handing the call over."""
+        return member in self._asking
+
     def leaves(self, member: Member) -> bool:
         """Take notice that a member has hung up; whether the other end waits for what becomes of its transfer."""
         if member not in self._asking or len(self._room.members) < 2:

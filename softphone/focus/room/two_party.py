@@ -22,7 +22,7 @@ from softphone.focus.party.member import Member
 from softphone.focus.party.outcome import NotReached
 from softphone.focus.party.ringing import Ringing
 from softphone.focus.placed import PlacedCall
-from softphone.focus.room.attendant import Attended, take_call
+from softphone.focus.room.attendant import TakenHere, take_call
 from softphone.focus.room.carried_out import CARRIED_OUT
 from softphone.focus.room.progress import CallerProgress
 from softphone.focus.room.ruled import RuledRoom
@@ -32,7 +32,7 @@ from softphone.sip.message.body import sdp_of
 from softphone.sip.message.message import Response
 from softphone.sip.ua.call import InviteSession
 
-__all__ = ["CallRoom", "begin"]
+__all__ = ["CallRoom", "begin", "serve"]
 
 log = structlog.get_logger()
 
@@ -59,9 +59,7 @@ class CallRoom(RuledRoom):
         "Whether the two can talk."
         self._told: dict[str, str] = {}
         self._since = context.clock()
-        self._progress = CallerProgress(
-            self, lambda: next((m for m in self.members.values() if not self.answered), None)
-        )
+        self._early = CallerProgress(self, lambda: next((m for m in self.members.values() if not self.answered), None))
         self.parked: Party | None = None
         "Who has left it while the other end waits, with music, for somebody to pick it up; None: nobody has."
         self.placed: PlacedCall | None = None
@@ -92,17 +90,19 @@ class CallRoom(RuledRoom):
         self.ask(member, first, joins(first))
         try:
             await self.ring(second, replace(caller, hops=hops_left(call.invite)))
-            async with self._progress.lock:
+            async with self._early.lock:
                 await member.answer(self.identity(member))
-        except Attended as error:
-            self.on_key = await take_call(self, self._progress.lock, member, error)
+        except TakenHere as taken:
+            await take_call(self, self._early.lock, member)
+            serve(self, member, taken)
         except NotReached as error:
             self.close(error.outcome.word)
             raise
         except (SoftphoneError, asyncio.CancelledError):
             self.close("failed")
             raise
-        self.stands()
+        else:
+            self.stands()
 
     def stands(self) -> None:
         """Note that the two can talk."""
@@ -135,7 +135,7 @@ class CallRoom(RuledRoom):
         self.news.proceed()
         if self.placed is not None:
             self.placed.rings()
-        self.context.tasks.start(self._progress.pass_on(member, response.status, sdp_of(response)))
+        self.context.tasks.start(self._early.pass_on(member, response.status, sdp_of(response)))
 
     def key(self, member: Member, digit: str) -> None:
         """Take a key; where the server is at the other end it is for what the server does."""
@@ -183,6 +183,12 @@ class CallRoom(RuledRoom):
 
     def _tell(self, type: EventType, **more: str) -> None:
         self.news.publish(type, **self._told, **more)
+
+
+def serve(room: CallRoom, member: Member, taken: TakenHere) -> None:
+    """Let the server be at the other end of the caller, as whoever is called wants it."""
+    room.stands()
+    room.on_key = taken.begin(room, member)
 
 
 def begin(room: CallRoom, from_: PartyAddress, to: PartyAddress) -> tuple[Party, Party]:

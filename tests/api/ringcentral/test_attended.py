@@ -18,7 +18,7 @@ from tests.api.ringcentral.test_telephony import SESSIONS, code
 from tests.focus.phone import Phone, bridge
 from tests.focus.table import until
 from tests.focus.test_speech import SPEAKER
-from tests.focus.test_two_party import calls_of, reachable, ring
+from tests.focus.test_two_party import answer, calls_of, reachable, ring
 from tests.support.tones import sine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -96,6 +96,45 @@ async def test_who_hangs_up_and_has_said_nothing_leaves_nothing_behind(shared: S
         await call.bye()
         await until(lambda: not calls_of(shared) and shared.focus.parties == 0)
     await until(lambda: {each.id for each in shared.recordings.entries} == known)
+
+
+async def test_an_answered_call_is_handed_to_voicemail_and_the_caller_has_no_say_in_the_recording(
+    shared: Server, ben: httpx.AsyncClient
+) -> None:
+    async with agent(shared, "103") as cid, Phone(shared, "102") as bob, logged_in(shared, "103") as caller:
+        await reachable(bob, answer)
+        call = await cid.invite(f"sip:102@127.0.0.1:{shared.stack.port}")
+        (session,) = calls_of(shared)
+        own, other = list(session.parties)
+        path = f"{SESSIONS}/{session.id}/parties"
+        handed = await ben.post(f"{path}/{other}/transfer", json={"voicemail": "102"})
+        assert (handed.status_code, handed.json()["id"]) == (200, own) and await bob.hung_up() == "bye"
+        await until(lambda: any(each.running for each in shared.recordings.entries))
+        (running,) = [each for each in shared.recordings.entries if each.running]
+        assert code(await caller.post(f"{path}/{own}/recordings")) == (409, "TAS-106")
+        pause = caller.patch(f"{path}/{own}/recordings/{running.id}", json={"active": False})
+        assert code(await pause) == (409, "TAS-106")
+        await call.write(sine(440, 1.5))
+        await call.send_keys("#")
+        assert await call.wait_ended() == "bye"
+        await until(lambda: not calls_of(shared) and shared.focus.parties == 0)
+    found = (await ben.get(f"{LIST}/{running.id}")).json()
+    assert found["mailbox"] == "100102" and found["seconds"] > 1.0
+
+
+async def test_a_call_that_a_program_places_goes_to_voicemail(shared: Server, ben: httpx.AsyncClient) -> None:
+    async with Phone(shared, "103") as cid, Phone(shared, "102") as bob, logged_in(shared, "103") as caller:
+        calls = await reachable(cid, answer)
+        await reachable(bob, ring)
+        wish = {"to": {"extensionNumber": "102"}}
+        made = await caller.post("/restapi/v1.0/account/~/telephony/call-out", json=wish)
+        assert made.is_success
+        _, party = await rings(shared)
+        assert (await ben.post(f"{party}/forward", json={"voicemail": "102"})).status_code == 200
+        assert await bob.hung_up() == "cancelled"
+        await until(lambda: any(each.running for each in shared.recordings.entries))
+        await (await calls.get()).bye()
+        await until(lambda: not calls_of(shared) and shared.focus.parties == 0)
 
 
 HOURS = {"pattern": "WillCallYouBack", "time": 2, "timeUnit": "Hour"}

@@ -94,8 +94,7 @@ async def test_what_is_not_transferred(shared: Server, ada: httpx.AsyncClient) -
         party = f"{path}/parties/{own}"
         assert code(await ada.post(f"{party}/transfer", json={"extensionNumber": "103"})) == (409, "TAS-106")
         assert code(await ada.post(f"{party}/transfer")) == (400, "CMN-101")
-        for wish in ({"voicemail": "102"}, {"voicemail": "x"}):
-            assert code(await ada.post(f"{party}/transfer", json=wish)) == (501, "CMN-202")
+        assert code(await ada.post(f"{party}/transfer", json={"voicemail": "x"})) == (404, "CMN-102")
         assert code(await ada.post(f"{party}/supervise")) == (403, "TAS-106"), "it is in the call"
         assert code(await ada.post(f"{party}/dance")) == (404, "CMN-120")
         assert code(await ada.post(f"{path}/parties/p-0-1/hold")) == (404, "CMN-102")
@@ -176,7 +175,8 @@ async def test_a_call_is_sent_on(shared: Server) -> None:
     async with Phone(shared, "103") as cid, logged_in(shared, "102") as ben, rung(shared) as (_, bob, call, party):
         calls = await reachable(cid, answer)
         assert code(await ben.post(f"{party}/forward")) == (400, "CMN-101")
-        assert code(await ben.post(f"{party}/forward", json={"parkOrbit": "801"})) == (501, "CMN-202")
+        assert code(await ben.post(f"{party}/forward", json={"parkOrbit": "a b"})) == (400, "CMN-101")
+        assert code(await ben.post(f"{party}/forward", json={"parkOrbit": "103"})) == (409, "TAS-106")
         assert code(await ben.post(f"{party}/forward", json={"voicemail": "201"})) == (404, "CMN-102")
         sent = await ben.post(f"{party}/forward", json={"extensionNumber": "103"})
         assert (sent.status_code, sent.json()["id"]) == (200, party.rpartition("/")[2])
@@ -244,6 +244,27 @@ async def test_a_call_is_parked_under_a_number_and_whoever_calls_that_has_it(
         # Nobody is there any more.
         with pytest.raises(CallRefused):
             await cid.call("801")
+
+
+async def test_a_call_that_rings_is_parked_and_whoever_calls_the_number_has_it(shared: Server) -> None:
+    async with (
+        Phone(shared, "103") as cid,
+        logged_in(shared, "102") as ben,
+        rung(shared) as (ann, bob, calling, party),
+    ):
+        parked = await ben.post(f"{party}/forward", json=ORBIT)
+        assert parked.status_code == 200 and await bob.hung_up() == "cancelled"
+        await asyncio.wait_for(calling, PATIENCE_S)
+        (session,) = calls_of(shared)
+        await until(lambda: [each.orbit for each in session.parties.values()] == ["801"])
+        (waits,) = session.parties.values()
+        assert waits.address.number == "101" and waits.facts is not None and waits.facts.left_alone
+        taken = await cid.call("801")
+        await until(lambda: [each.parked for each in session.parties.values()] == [False, False])
+        assert ann.ended.empty()
+        await taken.bye()
+        assert await ann.hung_up() == "bye"
+        await until(lambda: shared.focus.parties == 0)
 
 
 @pytest.mark.parametrize(

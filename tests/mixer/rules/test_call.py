@@ -39,6 +39,7 @@ from mixer.rules.events import (
     SetWhisper,
     Talking,
     Time,
+    WaitAlone,
 )
 from mixer.rules.roles import RecordingState, Role
 from mixer.rules.room_effects import RecordingChanged
@@ -63,6 +64,16 @@ def test_a_parked_call_waits_with_music_for_whoever_comes() -> None:
     assert call.handle(Join("cid"), 5.0) == [Admitted("cid", False), Music("bob", False, "")]
     assert Music("cid", True, "") in call.handle(Park("bob"), 6.0)
     assert only(call.handle(Leave("cid"), 7.0), Ended)
+
+
+def test_who_is_alone_waits_with_music_and_of_two_nobody_does() -> None:
+    call = TwoPartyCall()
+    call.handle(Join("ada"), 0.0)
+    assert call.handle(WaitAlone("ada"), 1.0) == [Music("ada", True, "")]
+    assert call.handle(Join("bob"), 2.0) == [Admitted("bob", False), Music("ada", False, "")]
+    assert call.handle(WaitAlone("ada"), 3.0) == [Denied("ada", "nobody_waits")]
+    # Or without, where somebody else speaks to who is left.
+    assert call.handle(Park("bob", "transferred", music=False), 4.0) == [PartyLeft("bob", "transferred")]
 
 
 def only(effects: list[Effect], kind: type[Effect]) -> list[Effect]:
@@ -192,7 +203,8 @@ EVENTS = st.one_of(
     st.builds(SetDeaf, NAMES, ON),
     st.builds(SetHeld, NAMES, ON),
     st.builds(PeerHeld, NAMES, ON),
-    st.builds(Park, NAMES),
+    st.builds(Park, NAMES, st.just("parked"), ON),
+    st.builds(WaitAlone, NAMES),
     st.builds(Talking, NAMES, ON),
     st.builds(SetRecording, st.sampled_from(RecordingState)),
     st.builds(End),

@@ -48,6 +48,7 @@ from mixer.rules.events import (
     SpokeMuted,
     Talking,
     Time,
+    WaitAlone,
 )
 from mixer.rules.keypad import KeypadError, Menu
 from mixer.rules.roles import Place, RecordingState, Role, Selector
@@ -111,6 +112,7 @@ TABLE: list[tuple[Event, list[Effect], Phase | None, list[Effect], Phase | None]
     (SetWhisper("a", ()), [], None, [WhisperChanged("a", ())], None),
     (Admit("a"), [], None, [Denied("a", "not_in_lobby")], None),
     (Park("a"), [], None, [Denied("a", "not_a_call")], None),
+    (WaitAlone("a"), [], None, [Denied("a", "not_a_call")], None),
     (Reject("a"), [], None, [Denied("a", "not_in_lobby")], None),
     (Kick("a"), [], None, [PartyLeft("a", "kicked")], EMPTY),
     (SetLabels("a", {"desk": "4"}), [], None, [LabelsChanged("a", {"desk": "4"})], None),
@@ -189,7 +191,7 @@ ANYWHERE: dict[type[Event], tuple[Event, list[Effect]]] = {
     SetGroup: (SetGroup("a", 1), [Denied("a", "not_inside")]),
     Admit: (Admit("a"), [Denied("a", "not_in_lobby")]),
     Reject: (Reject("a"), [Denied("a", "not_in_lobby")]),
-    Park: (Park("a"), [Denied("a", "not_a_call")]),
+    **{type(each): (each, [Denied("a", "not_a_call")]) for each in (Park("a"), WaitAlone("a"))},
 }
 # Where it is otherwise, for a party 'a' beside the moderator 'b'.
 OTHERWISE: dict[tuple[Place, type[Event]], list[Effect]] = {
