@@ -131,7 +131,7 @@ def hear(
         older, newer = past[(tick + 1) % 3, row], past[(tick + 2) % 3, row]
         if tick % MEMORY_TICKS == 0:
             turn(p)
-        found = playout.read(p, rate, rings[row], taps, frame, p.inband_keys, seams < SEAMS)
+        found = playout.read(p, rate, rings[row], taps, made[0], frame, p.inband_keys, seams < SEAMS)
         seams += found & SEAM != 0
         if found & LACKING and found & QUIET:
             if not p.local:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mixer.kernel import Int, kernel
+from mixer.kernel import kernel
 from mixer.rate import Rate
 
 Samples = NDArray[np.int16]
@@ -38,11 +38,10 @@ def closest(
     if rate.coarse > 1:
         near, far = max(lag - rate.coarse + 1, shortest), min(lag + rate.coarse - 1, longest)
         lag, alike = _best(sound, at, count, direction, near, far, 1)
-    level: Int = 0
-    power: Int = 0
-    for i in range(count):
-        level += np.int64(sound[at + i])
-        power += np.int64(sound[at + i]) * np.int64(sound[at + i])
+    level = power = np.int64(0)
+    for i in range(np.uint64(at), np.uint64(at + count)):
+        level += np.int64(sound[i])
+        power += np.int64(sound[i]) * np.int64(sound[i])
     return lag, alike / np.sqrt(count * power - level * level + 1.0)
 
 
@@ -62,14 +61,12 @@ def _best(
 @kernel
 def _likeness(now: Samples, then: Samples, count: int, stride: int) -> float:
     """Compare `count` samples of two stretches, each `stride`-th one, by how they move: a line may have an offset."""
-    score: Int = 0
-    power: Int = 0
-    here: Int = 0
-    there: Int = 0
-    for i in range(count):
-        mine, other = np.int64(now[i * stride]), np.int64(then[i * stride])
-        score += mine * other
-        power += other * other
+    score = power = np.int64(0)
+    here = there = np.int32(0)
+    for i in range(np.uint64(0), np.uint64(count)):  # products of 32 bits, so that many are made at once
+        mine, other = np.int32(now[i * np.uint64(stride)]), np.int32(then[i * np.uint64(stride)])
+        score += np.int32(mine * other)
+        power += np.int32(other * other)
         here += mine
         there += other
-    return (count * score - here * there) / np.sqrt(count * power - there * there + 1.0)
+    return (count * score - np.int64(here) * there) / np.sqrt(count * power - np.int64(there) * there + 1.0)

@@ -36,6 +36,7 @@ from mixer.splice import is_whole, splice
 from mixer.stream import BEGINS, CHANGED, PAUSED, STRAY, TAKES, gap_of, judge, newest, note
 
 Samples = NDArray[np.int16]
+Float = NDArray[np.float32]
 
 IDLE_TICKS = 5
 """After 100 ms of nothing a row is idle, and its next packet starts anew. More than `REACH_TICKS`: all is cleared."""
@@ -230,7 +231,7 @@ What `read` finds, any of:
 
 @kernel
 def read(
-    p: Party, rate: Rate, own: Samples, taps: NDArray[np.float32], frame: Samples, dialling: bool, splicing: bool
+    p: Party, rate: Rate, own: Samples, taps: Float, total: Float, frame: Samples, dialling: bool, splicing: bool
 ) -> int:
     """
     Take the next frame of a row.
@@ -241,8 +242,8 @@ def read(
         The row and its rate.
     own : ndarray of int16
         The row's ring.
-    taps : ndarray of float32
-        `mixer.resample.stretch_taps` of the rate.
+    taps, total : ndarray of float32
+        `mixer.resample.stretch_taps` of the rate; a frame to work in.
     frame : ndarray of int16
         Where to put it: `rate.samples` of it, `ABSENT` where nothing came.
     dialling : bool
@@ -271,24 +272,25 @@ def read(
             found |= SEAM
             steps = splice(p, rate, own, frame, excess)
         if steps == 0:
-            steps = _change_speed(p, rate, own, taps, frame, pace.step(rate, excess, dialling))
+            steps = _change_speed(p, rate, own, taps, total, frame, pace.step(rate, excess, dialling))
     _note_played(p, rate, frame, found & LACKING != 0, steps)
     _go_on(p, rate, own, steps)
     return found
 
 
 @kernel
-def _change_speed(p: Party, rate: Rate, own: Samples, taps: NDArray[np.float32], frame: Samples, steps: int) -> int:
+def _change_speed(p: Party, rate: Rate, own: Samples, taps: Float, total: Float, frame: Samples, steps: int) -> int:
     """Play a frame faster or slower; gives by how many samples that was possible."""
     if steps == 0 or _still(own[ring.place_of(rate, p.cursor) :], rate.samples + max(steps, 0)):
         return steps
-    if is_whole(own[ring.place_of(rate, p.cursor - HALF_TAPS) :], rate.samples + steps + 2 * HALF_TAPS):
-        stretch(own[ring.place_of(rate, p.cursor - HALF_TAPS) :], taps[steps + rate.most], rate.samples, steps, frame)
+    wide = own[ring.place_of(rate, p.cursor - HALF_TAPS) :]
+    if is_whole(wide, rate.samples + steps + 2 * HALF_TAPS):
+        stretch(wide, taps[steps + rate.most], rate.samples, steps, total, frame)
         return steps
-    if steps > 0 or not is_whole(own[ring.place_of(rate, p.cursor - HALF_TAPS) :], rate.samples + HALF_TAPS):
+    if steps > 0 or not is_whole(wide, rate.samples + HALF_TAPS):
         return 0
     # Nothing behind the frame has come yet: leave its last samples to serve the interpolation.
-    stretch(own[ring.place_of(rate, p.cursor - HALF_TAPS) :], taps[-1], rate.samples, -HALF_TAPS, frame)
+    stretch(wide, taps[-1], rate.samples, -HALF_TAPS, total, frame)
     return -HALF_TAPS
 
 
