@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from softphone import hearing
 from softphone.demo.party import DemoParty
+from softphone.load import hearing
 from tests.peers.baresip import Baresip
 from tests.support.processes import ServerProcess
 from tests.support.rest import Rest

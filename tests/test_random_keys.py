@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from softphone import hearing
 from softphone.errors import CallRefused
+from softphone.load import hearing
 from softphone.sip.driver import StackSettings
 from softphone.sip.message.digest import Credentials
 from softphone.sip.stack import Stack

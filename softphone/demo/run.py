@@ -12,13 +12,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from softphone import hearing
 from softphone.audio import load
 from softphone.config import DEV_PATH
 from softphone.config import load as load_config
 from softphone.demo.bridge import BridgeFailed, DemoServer, running_bridge
 from softphone.demo.delay import Delay, measure_delays
 from softphone.demo.party import DemoParty
+from softphone.load import hearing
 
 __all__ = ["DemoReport", "DemoRecording", "Window", "run_demo"]
 

@@ -29,6 +29,19 @@ SCHEMA = 1
 POLICY = (403, 480, 486, 600, 603)
 """How services say that a conference is full, or that somebody may not come in; no sign of too much load."""
 
+TITLES = {
+    "max_failures": "failed calls",
+    "max_loss": "packets lost, %",
+    "max_delay_ms": "delay through the bridge, p99, ms",
+    "max_jitter_ms": "jitter, p99, ms",
+    "max_gaps": "gaps per bot and minute",
+    "most_parties": "parties in at once",
+    "hearing": "faults in who hears whom",
+    "min_mos": "MOS, the worst but one in a hundred",
+    "min_pesq": "PESQ, the worst",
+}
+"""Objectives in words."""
+
 LATE_SHARE, UNSENT_SHARE, BUSY_SHARE, OVERFLOW_SHARE = 0.02, 0.005, 0.9, 0.001
 """From here on a run says more of the generator than of who was called."""
 
@@ -158,10 +171,20 @@ class ObjectiveResult(Struct, frozen=True):
     measured: float | None
     held: bool
 
+    @property
+    def title(self) -> str:
+        """What it is about, in words."""
+        return TITLES[self.objective]
+
+    @property
+    def is_least(self) -> bool:
+        """Whether no less may be measured; else no more."""
+        return self.objective.startswith("min_")
+
     def __str__(self) -> str:
         """Say it in a line."""
         measured = "not known" if self.measured is None else f"{self.measured:g}"
-        bound = "least" if self.objective.startswith("min_") else "most"
+        bound = "least" if self.is_least else "most"
         return f"{self.objective}: {measured} (at {bound} {self.limit:g})"
 
 

@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from mixer.frame import TICK_S
-from softphone import descriptors, hearing
+from softphone import descriptors
 from softphone.codec import codec
+from softphone.load import hearing
 from softphone.load.caller import BotCalls, address_towards
 from softphone.load.calls import JoinFailed, PartyCalls
 from softphone.load.duty import DutyCycles

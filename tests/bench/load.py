@@ -2,10 +2,9 @@
 
     python -m tests.bench.load '{"port": 5000, "core": 1}'
 
-All parties are one socket with many addresses: loopback owns 127.0.0.0/8, and a control message (IP_PKTINFO) says
-which of them each datagram comes from. So the load costs two system calls per step of 0.8 ms, not two per party. It
-takes an `Order` per line of its standard input, tells when it begins, and then its `Books`: it says itself when it was
-late, and what it then measured counts for nothing.
+All parties are one socket with many addresses, `softphone.load.media.doors.SharedDoor`: the load costs two system calls
+per step of 0.8 ms, not two per party. It takes an `Order` per line of its standard input, tells when it begins, and
+then its `Books`: it says itself when it was late, and what it then measured counts for nothing.
 """
 
 import contextlib
@@ -21,11 +20,10 @@ from msgspec import Struct
 
 from mixer import g711
 from mixer.frame import TICK_S
-from softphone.load.media.doors import FROM, loopback_host
+from softphone.load.media.doors import Arrivals, SharedDoor, loopback_host
 from softphone.load.report import Health
-from softphone.media.net.batch import Port
 from softphone.media.net.port import Patience
-from softphone.media.net.slots import ADDRESS_SIZE, Letters, Slots, sockaddr
+from softphone.media.net.slots import ADDRESS_SIZE, Letters, sockaddr
 from softphone.media.rtp.header import HEADER, HEADER_SIZE
 from tests.bench.traffic import SAMPLES, STEPS, Scene, Schedule, Sounds
 
@@ -33,6 +31,7 @@ DATAGRAM = HEADER_SIZE + SAMPLES
 MARKER = 0x80
 LEAD = 15  # ticks from an order to its first packet: the schedule is made meanwhile
 LATE_S = 0.005
+FIRST_PARTY = 1 << 16
 
 
 class LoadSettings(Struct, frozen=True, kw_only=True):
@@ -81,24 +80,20 @@ class Books(Struct, frozen=True, kw_only=True):
 
 def party_host(i: int) -> str:
     """Address of party `i`."""
-    return loopback_host(i + (1 << 16))
+    return loopback_host(FIRST_PARTY + i)
 
 
 class Load:
     """The sender and sink of all parties."""
 
     def __init__(self, port: int, most: int = 4096) -> None:
-        self._port, self._sounds = Port("0.0.0.0", port, 0), Sounds()
-        self._slots = Slots(4096)
+        self._door, self._sounds = SharedDoor(most, port, FIRST_PARTY), Sounds()
+        self._arrivals = Arrivals()
         self._data = np.zeros((most, DATAGRAM), np.uint8)
         self._header = self._data[:, :HEADER_SIZE].view(HEADER)[:, 0]
         self._header["first"] = 0x80
         self._letters = Letters(self._data, np.zeros((most, ADDRESS_SIZE), np.uint8))
         self._letters.length[:] = DATAGRAM
-        self._sources = np.zeros(most, FROM)
-        self._sources["len"], self._sources["type"] = 28, 8
-        self._sources["source"] = [sockaddr(party_host(i), 0)[4:8] for i in range(most)]
-        self._letters.header["controllen"] = FROM.itemsize
         self._targets = self._letters.address
         self._epoch, self._first, self._silent_ticks = time.monotonic(), 0, 0
         self._next_seq, self._heard = 0, [0.0, 0.0]
@@ -152,18 +147,16 @@ class Load:
         header["second"], header["ssrc"] = np.where(tick == self._first, MARKER, 0), party + 1
         self._data[:n, HEADER_SIZE:] = self._sounds.codes[plan.frame[which]]
         self._letters.address[:n] = self._targets[party]
-        self._letters.header["control"][:n] = self._sources.ctypes.data + party * FROM.itemsize
-        return self._port.send(self._letters, 0, n, Patience())
+        return self._door.send(self._letters, party, Patience())
 
     def _sink(self) -> int:
         """Take what has come; measure how loud one of it is."""
-        n = self._port.receive(self._slots)
-        if n:
-            codes = self._slots.data[0, HEADER_SIZE : self._slots.length[0]]
+        self._door.receive(self._arrivals)
+        if self._arrivals.used:
+            codes = self._arrivals.data[0, HEADER_SIZE : self._arrivals.length[0]]
             pcm = g711.decode(np.ascontiguousarray(codes), g711.DECODE_ULAW).astype(np.float64)
             self._heard = [self._heard[0] + float((pcm**2).sum()), self._heard[1] + len(pcm)]
-        self._slots.clear()
-        return n
+        return self._arrivals.used
 
 
 def pin(pid: int, core: int) -> None:

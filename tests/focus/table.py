@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from mixer.frame import TICK_S
 from mixer.rules.roles import Place
 from mixer.tone import sine
-from softphone import hearing
 from softphone.agent import Call
 from softphone.demo.party import DemoParty
 from softphone.focus.session import TelephonySession
+from softphone.load import hearing
 from softphone.server import Server
 from tests.focus.phone import bridge
 

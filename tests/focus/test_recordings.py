@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from mixer.rules.roles import RecordingState
-from softphone import hearing
 from softphone.focus.errors import WrongState
 from softphone.focus.feed import EventType
 from softphone.focus.room.conference import ConferenceRoom
+from softphone.load import hearing
 from softphone.server import Server
 from tests.focus.phone import conference
 from tests.focus.table import CONFNO, TONES, Table, expect, sounding_bridge, until, write_tone

@@ -9,7 +9,7 @@ from mixer.rules.effects import Sound
 from softphone.errors import AudioError
 from softphone.focus.voice.prompts import SoundLibrary
 from softphone.focus.voice.uploads import LONGEST_S, SoundUploads, decoded
-from softphone.hearing import ToneMeter
+from softphone.load.hearing import ToneMeter
 
 
 def audio(seconds: float, rate_hz: int, channels: int = 1, kind: str = "WAV", level: float = 0.5) -> bytes:

@@ -17,7 +17,7 @@ from softphone.load.html import page, side_by_side
 from softphone.load.junit import junit
 from softphone.load.plan import LoadPlan, Objectives
 from softphone.load.quantiles import Quantiles
-from softphone.load.report import Health, LoadReport
+from softphone.load.report import Health, LoadReport, verdicts
 from softphone.load.shares import merged
 from tests.load.reports import ECHO, line, report
 
@@ -109,6 +109,28 @@ def test_the_page_is_one_file_that_asks_nobody(changed: dict[str, Any]) -> None:
         ElementTree.fromstring(picture)
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, "All objectives held"),
+        ({"failures": {"503 Service Unavailable": 1}}, "1 objective did not hold"),
+        ({"failures": {"503 Service Unavailable": 1}, "faults": [ECHO]}, "2 objectives did not hold"),
+        ({"health": Health(late_share=0.5)}, "void: this run says nothing of the server"),
+    ],
+)
+def test_the_page_begins_with_the_verdict(changed: dict[str, Any], said: str) -> None:
+    made = report(**changed)
+    assert re.findall(r"<p class='verdict (good|bad)'>(.*?)</p>", page(made)) == [
+        ("bad" if made.exit_code else "good", said)
+    ]
+    assert all(verdict.title in page(made) for verdict in made.verdicts)
+
+
+def test_each_objective_has_a_title() -> None:
+    wanted = Objectives(min_pesq=1.0, max_delay_ms=1.0, max_jitter_ms=1.0, max_gaps=1.0, most_parties=1)
+    assert len({verdict.title for verdict in verdicts(report(), wanted)}) == len(Objectives.__struct_fields__)
+
+
 def test_a_chart_has_a_hole_where_nothing_is_known() -> None:
     drawn = line_chart("Delay", "ms", [("p50", [(0, 1.0), (1, None), (2, 3.0), (3, 4.0)])])
     assert drawn.count("<polyline") == 2
@@ -142,7 +164,7 @@ def test_two_reports_side_by_side(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["compare", "only.json"], "two reports"),
+        (["compare", "only.json"], "two files"),
         (["compare", "none.json", "none.json"], "cannot be read"),
         (["sip:1@h", "--codec", "GSM"], "--codec is one of"),
         (["sip:1@h", "--transport", "carrier"], "--transport is one of"),

@@ -10,7 +10,7 @@ import pytest
 from mixer.dtmf import DTMF_HIGH_HZ, DTMF_KEYS, DTMF_LOW_HZ, dtmf
 from mixer.dtmf_detector import Detector
 from mixer.tone import BUSY, DIAL, RINGBACK, progress, sine
-from softphone.hearing import ToneMeter
+from softphone.load.hearing import ToneMeter
 from tests.support.peers import VOICES
 from tests.support.signals import Pcm, at_sender_clock, level_dbov, noise, speech
 

@@ -31,7 +31,7 @@ from softphone.media.net.system import has_batches, last_error, recvmmsg
 from softphone.media.rtp.header import HEADER_SIZE
 from softphone.media.rtp.vault import Safe, Vault, unseal
 
-__all__ = ["FROM", "Arrivals", "Doors", "OwnDoors", "SharedDoor", "loopback_host", "open_doors"]
+__all__ = ["Arrivals", "Doors", "OwnDoors", "SharedDoor", "loopback_host", "open_doors"]
 
 SLOTS = 4096
 IP_PKTINFO = 8

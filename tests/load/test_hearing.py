@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from mixer import g711
 from mixer.tone import sine
-from softphone.hearing import (
+from softphone.load.hearing import (
     FLOOR_DBOV,
     MOST,
     Hearing,
