@@ -1,4 +1,4 @@
-"""Automatic gain: soft voices are made louder and loud ones softer, slowly, until all of a room are alike.
+"""Automatic gain: soft voices are made louder and loud ones softer, slowly, until all of a room, or some, are alike.
 
 A voice is measured in the frames that open its gate, not in its pauses, so that the noise of its line is not lifted
 while it is silent. The gate itself judges what came, whatever the gain.
@@ -42,7 +42,7 @@ def follow_voice(p: Party, rooms: Rooms, speaks: bool) -> None:
     speaks : bool
         The frame opened its gate, or would have.
     """
-    if p.source or p.room < 0 or not rooms[p.room].levelled:
+    if p.source or p.room < 0 or not (p.levelled or rooms[p.room].levelled):
         p.auto_db = np.float32(0)
         return
     if speaks:

@@ -79,6 +79,7 @@ PARTY = np.dtype(
         ("private", np.bool_),  # it whispers: its room does not hear it
         ("listener", np.bool_),  # somebody may whisper to it
         ("unrecorded", np.bool_),
+        ("levelled", np.bool_),  # its voice is brought to one level, in whatever room (mixer.agc)
         # whether it talks, and how loud (mixer.gate)
         ("level", np.float32),
         ("loudness", np.float32),
@@ -93,6 +94,7 @@ PARTY = np.dtype(
         ("talking", np.bool_),
         ("voiced", np.bool_),  # it is heard: its gate is open, or it has none and is not silent
         ("blanked", np.bool_),  # a key is dialled in its sound
+        ("silenced", np.bool_),  # what others hear of it is silence already (mixer.ramp)
         # what changes, and is faded (mixer.ramp)
         ("spoke_in", np.int64),  # the room that heard it in the tick before, -1: none
         ("leaving", np.int64),  # the room that it is faded out of, -1: none
@@ -179,6 +181,7 @@ def begin(p: Party, position: int) -> None:
     p.late_turns = 0
     p.age, p.first, p.lag, p.lossy_turns, p.latest = 0, 0, 1, 0, 0
     p.phase, p.resting, p.begun, p.hushed = EMPTY, True, False, False
+    p.silenced = False
 
 
 def table(capacity: int) -> Parties:

@@ -61,6 +61,7 @@ class Roster:
         self._spoke_in, self._ear, self._ear_lane = parties["spoke_in"], parties["ear"], parties["ear_lane"]
         self._source: Flags = parties["source"]
         self._unrecorded: Flags = parties["unrecorded"]
+        self._voice_levelled: Flags = parties["levelled"]
         self._free_rows, self._free_rooms = list(range(capacity)), list(range(len(rooms)))
         self._leaving: list[int] = []
         self.dialling, self.taping = set[int](), False
@@ -112,7 +113,7 @@ class Roster:
         row = heapq.heappop(self._free_rows)
         self.rows_end = max(self.rows_end, row + 1)
         self.active[row] = self.send[row] = self.receive[row] = True
-        self.muted[row] = self.deaf[row] = self._unrecorded[row] = False
+        self.muted[row] = self.deaf[row] = self._unrecorded[row] = self._voice_levelled[row] = False
         self.local[row], self._inband_keys[row] = local, inband_keys
         if inband_keys:
             self.dialling.add(row)
@@ -176,6 +177,11 @@ class Roster:
         """Let nobody hear this party; raises `UnknownRow`."""
         self.check(row)
         self.muted[row] = on
+
+    def set_levelled(self, row: int, on: bool) -> None:
+        """Bring the voice of this party to one level, slowly, whatever its room does; raises `UnknownRow`."""
+        self.check(row)
+        self._voice_levelled[row] = on
 
     def set_deaf(self, row: int, on: bool) -> None:
         """Let this party hear silence; raises `UnknownRow`."""

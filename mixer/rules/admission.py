@@ -63,11 +63,12 @@ def join(session: SessionState, event: Join, now: float) -> list[Effect]:
 def _brought_along(party: Participant, event: Join) -> list[Effect]:
     """Let a party that was moved hear, and be heard, as before."""
     effects: list[Effect] = []
-    party.deaf, party.input_db, party.output_db = event.deaf, event.input_db, event.output_db
+    party.deaf = event.deaf
+    party.input_db, party.output_db, party.levelled = event.input_db, event.output_db, event.levelled
     if party.deaf:
         effects.append(DeafChanged(party.name, True))
-    if party.input_db or party.output_db:
-        effects.append(VolumeChanged(party.name, party.input_db, party.output_db))
+    if party.input_db or party.output_db or party.levelled:
+        effects.append(VolumeChanged(party.name, party.input_db, party.output_db, party.levelled))
     if event.labels:
         party.labels = event.labels
         effects.append(LabelsChanged(party.name, party.labels))

@@ -38,6 +38,8 @@ class Participant:
     deaf: bool = False
     input_db: float = 0.0
     output_db: float = 0.0
+    levelled: bool = False
+    "Whether its voice is brought to one level, slowly."
     invitation: int = 0
     "Id of the invitation that it answered; 0: it came by itself."
     whisper: tuple[str, ...] | None = None

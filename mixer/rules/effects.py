@@ -176,11 +176,12 @@ class VoicesLevelled:
 
 @dataclass(frozen=True)
 class VolumeChanged:
-    """The party's volumes, in decibels; 0 is as it came."""
+    """The party's volumes, in decibels, 0 as it came; and whether its voice is brought to one level."""
 
     party: str
     input_db: float
     output_db: float
+    levelled: bool = False
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ class Join:
         What a ban is remembered by (a number, an extension, an address); empty: it cannot be banned.
     name
         The `Sound` id of its recorded name, for `Settings.announce_caller_name`; empty: it has none.
-    muted, deaf, input_db, output_db
+    muted, deaf, input_db, output_db, levelled
         As it was in the session that it comes from, if it was moved.
     brought
         Whether the host brings it in from a call: hosts do not count towards `Settings.max_members` then.
@@ -93,6 +93,7 @@ class Join:
     deaf: bool = False
     input_db: float = 0.0
     output_db: float = 0.0
+    levelled: bool = False
     brought: bool = False
     invited: bool = False
     hidden: bool = False
@@ -230,11 +231,14 @@ class SetVolume:
         What the others hear of it.
     output_db
         What it hears of the others.
+    levelled
+        Whether its voice is brought to one level, slowly.
     """
 
     party: str
     input_db: float | None = None
     output_db: float | None = None
+    levelled: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -85,11 +85,12 @@ def set_held(session: SessionState, party: Participant, event: events.SetHeld, n
 
 
 def set_volume(session: SessionState, party: Participant, event: events.SetVolume, now: float) -> list[Effect]:
-    """Make a party, or what it hears, louder or softer."""
-    before = (party.input_db, party.output_db)
+    """Make a party, or what it hears, louder or softer, or its voice as loud as any."""
+    before = (party.input_db, party.output_db, party.levelled)
     party.input_db = _limited(event.input_db, party.input_db)
     party.output_db = _limited(event.output_db, party.output_db)
-    after = (party.input_db, party.output_db)
+    party.levelled = party.levelled if event.levelled is None else event.levelled
+    after = (party.input_db, party.output_db, party.levelled)
     return [VolumeChanged(party.name, *after)] if after != before else []
 
 

@@ -61,8 +61,7 @@ class Control(Commands):
         self.calls = CallCommands(focus, accounts)
         self.rooms = RoomCommands(focus, accounts)
         self.streams = StreamCommands(focus)
-        self._focus = focus
-        self._accounts = accounts
+        self._focus, self._accounts = focus, accounts
         self._playbacks: dict[int, str] = {}
         focus.context.requests.serve = PhoneCommands(self).carry_out
 
@@ -147,11 +146,12 @@ class Control(Commands):
     async def volume(
         self, session: str, party: str, *, in_db: float | None = None, out_db: float | None = None
     ) -> Party:
-        """Change how loud a party is to the others (in) and they are to it (out).
-
-        None: as it is; 0 dB: as it came.
-        """
+        """Change how loud a party is to the others (in) and they are to it (out); None: as it is; 0 dB: as it came."""
         return self._tell_of(session, party, events.SetVolume(party, in_db, out_db))
+
+    async def level(self, session: str, party: str, on: bool) -> Party:
+        """Bring the voice of a party to one level, slowly, or leave it as it comes."""
+        return self._tell_of(session, party, events.SetVolume(party, levelled=on))
 
     async def role(self, session: str, party: str, role: Role) -> Party:
         """Make a party a moderator, a participant, or a listener."""

@@ -35,8 +35,8 @@ class EventType(StrEnum):
     PARTY_LEFT = "party.left"
     "One for each that joined or waited. [reason]"
     PARTY_CHANGED = "party.changed"
-    """[those that changed of muted, deaf, held, volume_in_db, volume_out_db, whispers_to, role, labels, group, parked;
-    number, name]"""
+    """[those that changed of muted, deaf, held, volume_in_db, volume_out_db, level_voice, whispers_to, role, labels,
+    group, parked; number, name]"""
     PARTY_STATUS = "party.status"
     """How far a party's call is, at each change; the first is ``setup``, the last ``disconnected``, or ``gone``: it has
     moved into another session, with its call.

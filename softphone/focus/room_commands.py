@@ -30,6 +30,7 @@ CHANGES: Mapping[str, Callable[[str, Any], events.Change]] = {
     "muted": events.SetMuted,
     "deaf": events.SetDeaf,
     "held": events.SetHeld,
+    "level_voice": lambda party, on: events.SetVolume(party, levelled=on),
     "labels": events.SetLabels,
     "group": events.SetGroup,
 }

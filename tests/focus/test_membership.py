@@ -89,6 +89,7 @@ def test_a_move_takes_everything_along(play: Callable[[Scene], None]) -> None:
         await control.role(session, guest, Role.LISTENER)
         await control.deafen(session, guest, True)
         await control.volume(session, guest, in_db=-6.0, out_db=3.0)
+        await control.level(session, guest, True)
         member, known = here.member(guest), here.rules.parties[guest]
         party = await control.move(session, guest, there.session.id)
         now = there.rules.parties[party.id]
@@ -101,7 +102,7 @@ def test_a_move_takes_everything_along(play: Callable[[Scene], None]) -> None:
         await asyncio.sleep(1.0)
         assert member.leg is not None
         settings = bridge.media.settings[member.leg]
-        assert (settings["muted"], settings["deaf"]) == (True, True)
+        assert (settings["muted"], settings["deaf"], settings["levelled"]) == (True, True, True)
         assert heard_in(bridge, there) == [party.id]
         await control.role(there.session.id, party.id, Role.PARTICIPANT)
         assert not party.muted

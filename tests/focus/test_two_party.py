@@ -140,6 +140,8 @@ async def test_a_call_is_commanded_as_a_conference_is(shared: Server) -> None:
         assert (await shared.control.mute(session.id, second.id, True)).muted
         assert (await shared.control.deafen(session.id, first.id, True)).deaf
         assert (await shared.control.volume(session.id, first.id, in_db=3.0)).volume_in_db == 3.0
+        levelled = await shared.control.level(session.id, second.id, True)
+        assert levelled.facts is not None and levelled.facts.levelled
         assert (await shared.control.hold(session.id, second.id, True)).place is Place.HELD
         changes: list[tuple[str | None, dict[str, Any]]] = []
         while (event := shared.focus.feed.after(begin)) is not None:
@@ -149,7 +151,8 @@ async def test_a_call_is_commanded_as_a_conference_is(shared: Server) -> None:
         assert changes == [
             (second.id, {"muted": True}),
             (first.id, {"deaf": True}),
-            (first.id, {"volume_in_db": 3.0, "volume_out_db": 0.0}),
+            (first.id, {"volume_in_db": 3.0, "volume_out_db": 0.0, "level_voice": False}),
+            (second.id, {"volume_in_db": 0.0, "volume_out_db": 0.0, "level_voice": True}),
             (second.id, {"held": True}),
         ]
         with pytest.raises(WrongState, match="two parties"):

@@ -94,6 +94,26 @@ def test_gain_moves_without_a_step() -> None:
     assert steep <= 1.05 * np.abs(np.diff(last, 2)).max()
 
 
+def test_the_voice_of_one_party_is_levelled_in_a_room_that_is_not() -> None:
+    bridge = Bridge(3)
+    room = bridge.roster.add_room()
+    rows = [bridge.add_party(room, local=True) for _ in range(2)]
+    bridge.roster.set_levelled(rows[0], True)
+    said, parts = speech(12.0, dbov=-40.0), []
+    for k in range(600):
+        for row in rows:
+            bridge.push(row, said[160 * k : 160 * k + 160])
+        tick = bridge.tick(0.02 * k)
+        parts.append([tick.said_by(row).copy() for row in rows])
+    wanted, other = np.concatenate(parts, axis=1)
+    assert active_dbov(wanted[300 * 160 :]) > -34.0
+    np.testing.assert_array_equal(other[160:], said[160 : len(other)])
+    bridge.roster.remove(rows[0])
+    bridge.tick(12.0)
+    assert bridge.add_party(room, local=True) == rows[0]
+    assert not bridge.parties[rows[0]].levelled
+
+
 def test_who_leaves_a_levelled_room_is_heard_as_before() -> None:
     bridge = Bridge(3)
     levelled, plain = bridge.roster.add_room(), bridge.roster.add_room()

@@ -219,6 +219,7 @@ class PartyView(BaseModel):
     echoing: Annotated[bool, Field(description="It returns what the others say: mute it, or have it wear a headset.")]
     volume_in_db: float
     volume_out_db: float
+    level_voice: Annotated[bool, Field(description="Its voice is brought to one level; so may those of all be.")]
     whispers_to: list[str] | None
     labels: dict[str, str]
     group: Annotated[int, Field(description="The breakout group that it is in; 0: the main room.")]
@@ -254,6 +255,7 @@ class PartiesChange(Strict):
     held: Annotated[bool | None, Field(description="On hold, with music.")] = None
     volume_in_db: Annotated[Decibels | None, Field(description="What the others hear of it.")] = None
     volume_out_db: Annotated[Decibels | None, Field(description="What it hears of the others.")] = None
+    level_voice: Annotated[bool | None, Field(description="Bring its voice to one level, slowly.")] = None
     role: RoleName | None = None
     labels: Labels | None = None
     group: Group | None = None
@@ -375,6 +377,7 @@ def party_view(party: Party) -> PartyView:
         echoing=party.echoing,
         volume_in_db=party.volume_in_db,
         volume_out_db=party.volume_out_db,
+        level_voice=party.facts is not None and party.facts.levelled,
         labels=dict(party.labels),
         group=party.group,
         hidden=party.hidden,

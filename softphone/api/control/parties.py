@@ -104,7 +104,8 @@ async def _inside(session_id: str, party: Party, change: PartyChange, context: A
         await context.control.rooms.send(session_id, party.id, change.group, own=own)
     if "whispers_to" in change.model_fields_set:
         await context.control.whisper(session_id, party.id, change.whispers_to)
-    switches = {context.control.deafen: change.deaf, context.control.hold: change.held}
+    control = context.control
+    switches = {control.deafen: change.deaf, control.hold: change.held, control.level: change.level_voice}
     for switch, on in switches.items():
         if on is not None:
             await switch(session_id, party.id, on)

@@ -78,6 +78,7 @@ class LegInRoom:
                 deaf=party.deaf or held,
                 gain_in=10.0 ** (party.volume_in_db / 20.0),
                 gain_out=10.0 ** (party.volume_out_db / 20.0),
+                levelled=party.facts is not None and party.facts.levelled,
                 answered=answered,
             )
         )

@@ -72,6 +72,7 @@ class Admission:
     deaf: bool = False
     volume_in_db: float = 0.0
     volume_out_db: float = 0.0
+    levelled: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     brought: bool = False
     "Whether the host brings it in: it needs a place besides the host's."
@@ -104,6 +105,7 @@ class Admission:
             deaf=self.deaf,
             input_db=self.volume_in_db,
             output_db=self.volume_out_db,
+            levelled=self.levelled,
             brought=self.brought,
             invited=self.invited,
             hidden=self.hidden,
@@ -149,6 +151,7 @@ class Admission:
             deaf=known.deaf,
             volume_in_db=known.input_db,
             volume_out_db=known.output_db,
+            levelled=known.levelled,
             brought=brought,
             invited=True,
             hidden=known.hidden,

@@ -90,7 +90,8 @@ def _held_changed(room: RuledRoom, effect: effects.HeldChanged) -> None:
 
 
 def _volume_changed(room: RuledRoom, effect: effects.VolumeChanged) -> None:
-    change(room, effect.party, volume_in_db=effect.input_db, volume_out_db=effect.output_db)
+    volume = {"volume_in_db": effect.input_db, "volume_out_db": effect.output_db, "level_voice": effect.levelled}
+    change(room, effect.party, **volume)
 
 
 def level_voices(room: RuledRoom, effect: effects.VoicesLevelled) -> None:

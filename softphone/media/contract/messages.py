@@ -125,7 +125,8 @@ class LevelVoices(MediaRequest[Done], frozen=True):
 class Configure(MediaRequest[Done], frozen=True):
     """Change what a leg says and hears; None: as it was. Gains are linear.
 
-    `answered`: its call stands, so that silence is sent while there is nothing to be heard.
+    `levelled`: its voice is brought to one level, slowly, whatever its room does (`LevelVoices`). `answered`: its call
+    stands, so that silence is sent while there is nothing to be heard.
     """
 
     leg: LegNumber
@@ -133,6 +134,7 @@ class Configure(MediaRequest[Done], frozen=True):
     deaf: bool | None = None
     gain_in: float | None = None
     gain_out: float | None = None
+    levelled: bool | None = None
     answered: bool | None = None
 
 

@@ -244,8 +244,7 @@ class Engine:
             row = self.bridge.add_party(self._room(room), rate_hz=rate_hz, local=True)
         except BridgeFull as error:
             raise MediaFull(str(error)) from error
-        leg = self._number()
-        self._know(leg, row)
+        self._know(leg := self._number(), row)
         self._apps[leg] = on_frame
         return leg
 
@@ -352,6 +351,7 @@ class Engine:
             (self.plane.set_answered, None if request.leg in self._apps else request.answered),
             (roster.set_gain_in, request.gain_in),
             (roster.set_gain_out, request.gain_out),
+            (roster.set_levelled, request.levelled),
         )
         for change, value in changes:
             if value is not None:

@@ -157,6 +157,7 @@ async def test_parties_are_commanded(shared: Server, ada: httpx.AsyncClient) -> 
             {"muted": True},
             {"deaf": True},
             {"volume_in_db": -6.0, "volume_out_db": 3.0},
+            {"level_voice": True},
             {"role": "moderator"},
             {"whispers_to": [guest]},
         ]

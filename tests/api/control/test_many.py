@@ -29,9 +29,11 @@ async def test_the_others_are_muted_and_the_last_is_sent_away(shared: Server, ad
         for phone in (host, first, second):
             await phone.call(conference["token"])
         ada_, ben, guest = [party["id"] for party in await roster(ada, conference["id"])]
-        muted = await ada.patch(path, params={"select": "others"}, json={"muted": True, "labels": {"table": "1"}})
+        change = {"muted": True, "level_voice": True, "labels": {"table": "1"}}
+        muted = await ada.patch(path, params={"select": "others"}, json=change)
         assert muted.json() == {"parties": [ben, guest], "refused": []}, muted.text
         assert [party["muted"] for party in await roster(ada, conference["id"])] == [False, True, True]
+        assert [party["level_voice"] for party in await roster(ada, conference["id"])] == [False, True, True]
         assert [party["labels"] for party in await roster(ada, conference["id"])] == [{}, *[{"table": "1"}] * 2]
         by = await ada.patch(path, params={"select": "others", "by": guest}, json={"deaf": True})
         assert by.json() == {"parties": [ben], "refused": []}

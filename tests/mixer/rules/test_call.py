@@ -136,6 +136,7 @@ def test_a_key_pressed_while_it_rings_is_nobodys() -> None:
         (SetMuted("bob", True), MuteChanged("bob", True)),
         (SetDeaf("bob", True), DeafChanged("bob", True)),
         (SetVolume("bob", 3.0, None), VolumeChanged("bob", 3.0, 0.0)),
+        (SetVolume("bob", levelled=True), VolumeChanged("bob", 0.0, 0.0, True)),
         (SetHeld("bob", True), HeldChanged("bob", True)),
     ],
 )
