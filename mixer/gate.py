@@ -120,23 +120,24 @@ def update_gate(p: Party, gate: Gate, noisy: bool) -> int:
 
 
 @kernel
-def follow_muted(p: Party, gate: Gate, level: np.float32, noisy: bool, rooms: Rooms) -> None:
+def follow_muted(p: Party, gate: Gate, level: np.float32, noisy: bool, rooms: Rooms, ticks: int) -> None:
     """Count how long a row talks whose microphone is off, in vain.
 
     The noise of its line is followed as ever. What it says while somebody talks in its room may be the echo of that,
-    and does not count; nor does anything of who could not hear an answer.
+    and does not count; nor does anything of who could not hear an answer. The frame stands for so many `ticks`.
     """
     if level <= SILENCE_DBOV or noisy:
         loud = False
     else:
         loud = level > min(max(noise_floor(p) + gate.above, gate.softest), gate.loudest)
-        follow_floor(p, level)
+        for _ in range(ticks):
+            follow_floor(p, level)
     if p.in_vain < 0:
-        p.in_vain += int(level > SILENCE_DBOV)
+        p.in_vain = min(p.in_vain + ticks * int(level > SILENCE_DBOV), 0)
     elif loud and p.room >= 0 and not p.deaf and rooms[p.room].winner < 0:
-        p.in_vain = min(p.in_vain + 2, 2 * IN_VAIN_TICKS)
+        p.in_vain = min(p.in_vain + 2 * ticks, 2 * IN_VAIN_TICKS)
     else:
-        p.in_vain = max(p.in_vain - 1, 0)
+        p.in_vain = max(p.in_vain - ticks, 0)
 
 
 @kernel

@@ -6,10 +6,11 @@ from numpy.typing import NDArray
 from mixer.agc import follow_voice, linear
 from mixer.frame import SILENCE_DBOV
 from mixer.gate import Gate, follow_muted, is_heard, level_dbov, update_gate, update_loudness
+from mixer.glance import stands_for
 from mixer.kernel import kernel
 from mixer.limit import narrow
 from mixer.party import Parties, Party, Rooms
-from mixer.ramp import is_scaled, leave, scale
+from mixer.ramp import blank_out, is_scaled, leave, scale
 from mixer.rate import Rate
 
 Samples = NDArray[np.int16]
@@ -67,7 +68,7 @@ def listen(
         _take(p, rate, said[row], doubtful[row] and p.inband_keys, wide, frame)
         p.level = np.float32(SILENCE_DBOV) if p.muted or not p.active else level_dbov(frame)
         if p.muted and p.active:
-            follow_muted(p, gate, level_dbov(said[row]), noisy[row] or doubtful[row], rooms)
+            _glance(p, rate, row, gate, said[row], noisy[row] or doubtful[row], rooms)
         else:
             p.in_vain = min(p.in_vain + 1, 0)
         change = update_gate(p, gate, noisy[row])
@@ -82,16 +83,25 @@ def listen(
 
 
 @kernel
+def _glance(p: Party, rate: Rate, row: int, gate: Gate, said: Samples, other: bool, rooms: Rooms) -> None:
+    """Look at what a muted row says, if it is its turn; `other`: it is no voice."""
+    ticks = stands_for(p, rate, row)
+    if ticks > 0:
+        follow_muted(p, gate, level_dbov(said), other, rooms, ticks)
+
+
+@kernel
 def _take(p: Party, rate: Rate, said: Samples, blank: bool, wide: NDArray[np.int32], frame: Samples) -> None:
     """Take a frame over, as loud as it was set, where somebody hears it or did so just now."""
     gain = p.gain_in * linear(p.auto_db)
     if p.spoke_in >= 0 or p.active and not p.muted:
+        p.silenced = False
         _copy(p, rate, said, blank, frame)
         if is_scaled(p.gain_in_before, gain):
             scale(rate, frame, p.gain_in_before, gain, wide)
             p.limit_in = narrow(wide, rate, p.limit_in, frame)
     else:
-        frame[: rate.samples] = 0
+        blank_out(p, rate, frame)
         p.blanked = p.blanked and p.active
     p.gain_in_before = gain
 

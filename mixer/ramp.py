@@ -58,6 +58,14 @@ def fade_in(rate: Rate, frame: Samples) -> None:
 
 
 @kernel
+def blank_out(p: Party, rate: Rate, frame: Samples) -> None:
+    """Let what others hear of a row be silence, which it may be already."""
+    if not p.silenced:
+        frame[: rate.samples] = 0
+    p.silenced = True
+
+
+@kernel
 def leave(p: Party, rate: Rate, frame: Samples, leaving: Samples) -> None:
     """Fade the voice of a row out of the room that hears it no more, and in where it is heard again.
 
@@ -75,7 +83,7 @@ def leave(p: Party, rate: Rate, frame: Samples, leaving: Samples) -> None:
     p.leaving = p.spoke_in if p.spoke_in != room else -1
     left = _go(p, rate, frame, leaving, hidden) if p.leaving >= 0 else 0
     if hidden:
-        frame[: rate.samples] = 0
+        blank_out(p, rate, frame)
     else:
         _come(p, rate, frame, room)
     p.fading = CLOSING_TICKS if room >= 0 else left

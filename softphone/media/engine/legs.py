@@ -91,6 +91,7 @@ LEG = np.dtype(
         ("report_port", np.int64),  # and of that for reports
         ("ticks", np.uint32),  # of the codec's clock in a tick of the bridge
         ("packet", np.int64),  # bytes of a packet that goes out (frames, if those are of any size), 0 when it is a tick
+        ("parts", np.int64),  # packets in a tick, each encoded by itself: two of 10 ms, of a codec of any size
         ("strung", np.int64),  # bytes, or frames, that were made and that wait to fill a packet
         ("stream", np.int64),  # which of the codec's streams it was last sent, -1: none (`streams`)
         ("place", np.int64),  # where that lies among those of this tick
@@ -98,6 +99,7 @@ LEG = np.dtype(
         ("waiting", np.int64),  # packets that wait to be decoded (`parcels`)
         ("decoded", np.int64),  # where the sound of the last one ended
         ("fresh", np.bool_),  # the decoder is to begin anew
+        ("left_out", np.bool_),  # the last packet was not decoded, for nobody heard it
         ("seq", np.uint16),  # of the next frame that goes out
         ("timestamp", np.uint32),
         ("ssrc", np.uint32),
@@ -148,6 +150,7 @@ class Legs:
         self.heard, self.ticks = self.table["heard"], self.table["ticks"]
         self.stream, self.alone = self.table["stream"], self.table["alone"]
         self.waiting, self.fresh = self.table["waiting"], self.table["fresh"]
+        self.left_out = self.table["left_out"]
         self.event_type, self.event_types_in = self.table["event_type"], self.table["event_types_in"]
         self.sending, self.answered = self.table["sending"], self.table["answered"]
         self.receiving, self.unheard = self.table["receiving"], self.table["unheard"]
@@ -155,6 +158,7 @@ class Legs:
         self.report_address, self.report_port = self.table["report_address"], self.table["report_port"]
         self.reports_to, self.due_s = self.table["reports_to"], self.table["due_s"]
         self.packet, self.strung = self.table["packet"], self.table["strung"]
+        self.parts = self.table["parts"]
         self.seq, self.timestamp = self.table["seq"], self.table["timestamp"]
         self.ssrc, self.marker = self.table["ssrc"], self.table["marker"]
         self.packets_sent, self.octets_sent = self.table["packets_sent"], self.table["octets_sent"]
@@ -224,6 +228,7 @@ class Legs:
         self.codec[row], self.payload_type[row] = NUMBERS[spec.codec], spec.payload_type
         self.ticks[row] = spoken.ticks(TICK_MS)
         self.packet[row] = 0 if spec.ptime_ms == TICK_MS else spoken.size(spec.ptime_ms) or spec.ptime_ms // TICK_MS
+        self.parts[row] = 1 if spoken.bytes_per_ms else max(1, TICK_MS // spec.ptime_ms)
         self.price[row] = (spoken.size(TICK_MS) or USUAL_SIZE) + OVERHEAD * max(1, TICK_MS // spec.ptime_ms)
         usual = spec.payload_type if spec.payload_type_in is None else spec.payload_type_in
         self.types_in[row] = NO_TYPE

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from mixer import playout
 from mixer.bridge import Bridge
 from mixer.gate import Gate
+from mixer.glance import is_glanced_at, is_shut
 from mixer.kernel import Int, kernel, records
 from mixer.party import Parties, Party, Rooms
+from mixer.ramp import fade_in
 from mixer.rate import Rate, Rates
 from mixer.struct import struct
 from softphone.codec import TABLE
@@ -47,8 +49,17 @@ PARCEL = np.dtype(
 Waiting: TypeAlias = Any
 """Records of dtype `PARCEL`, shape (capacity, SLOTS), or one of them, as kernels see them."""
 
-JOB = np.dtype([("row", np.int64), ("slot", np.int64), ("codec", np.int64), ("missing", np.int64)], align=True)
-"""A packet to be decoded, and the samples that are missing before it."""
+JOB = np.dtype(
+    [
+        ("row", np.int64),
+        ("slot", np.int64),
+        ("codec", np.int64),
+        ("missing", np.int64),  # samples before it
+        ("returns", np.bool_),  # what was before it has not been decoded
+    ],
+    align=True,
+)
+"""A packet to be decoded."""
 Jobs: TypeAlias = Any
 """Records of dtype `JOB`."""
 Rings: TypeAlias = tuple[NDArray[np.int16], ...]
@@ -96,7 +107,8 @@ class Kept:
 def due(rows: NDArray[np.int64], kept: Kept) -> int:
     """List the packets of some rows that are played in the coming tick, in the order of each; gives how many.
 
-    Of a party that nobody hears, or that says that it is silent, nothing is decoded: silence is played.
+    Of a party that nobody hears, what is played in a glance is decoded (`mixer.glance`), and nothing of one that says
+    that it is silent: else, silence is played.
     """
     legs, parties, rates, rings, waiting = kept.legs, kept.parties, kept.rates, kept.rings, kept.waiting
     silence, jobs = kept.silence, kept.jobs
@@ -105,19 +117,21 @@ def due(rows: NDArray[np.int64], kept: Kept) -> int:
         leg, p = legs[row], parties[row]
         if leg.waiting == 0:
             continue
-        rate, unheard = rates[p.lane], p.muted and not p.inband_keys
+        rate, shut = rates[p.lane], is_shut(p)
         slot = _next(waiting[row], p, rate)
         while slot >= 0:
             each = waiting[row, slot]
             each.waits = False
             leg.waiting -= 1
-            if unheard or _rests(each.level, p, kept.gates[p.lane], kept.rooms):
+            hidden = shut and not is_glanced_at(rate, row, each.position, each.samples)
+            if hidden or _rests(each.level, p, kept.gates[p.lane], kept.rooms):
                 playout.put(p, rate, rings[p.lane][row], each.position, silence, min(each.samples, len(silence)))
-                leg.fresh = True  # its decoder has missed something
+                leg.fresh, leg.left_out = True, shut  # its decoder has missed something
             elif each.position + each.samples > p.cursor - rate.reach:
                 gap = each.position - leg.decoded
                 jobs[n].row, jobs[n].slot, jobs[n].codec = row, slot, each.codec
                 jobs[n].missing = gap if 0 < gap <= LONGEST_S * rate.hz else 0
+                jobs[n].returns, leg.left_out = leg.left_out, False
                 n += 1
             leg.decoded = each.position + each.samples
             slot = _next(waiting[row], p, rate)
@@ -163,6 +177,8 @@ def play(which: NDArray[np.int64], kept: Kept, pcm: NDArray[np.int16], made: NDA
         job = jobs[which[i]]
         p, each = parties[job.row], waiting[job.row, job.slot]
         start = each.position - max(made[i] - each.samples, 0)
+        if job.returns and made[i] >= rates[p.lane].ramp:
+            fade_in(rates[p.lane], pcm[i])
         playout.put(p, rates[p.lane], rings[p.lane][job.row], start, pcm[i], made[i])
 
 
@@ -217,6 +233,7 @@ class Parcels:
         """Drop what waits in a row: another leg, or another codec, is there."""
         self.waiting["waits"][row] = False
         self._legs.waiting[row], self._legs.fresh[row], self._legs.heard[row] = 0, True, self._legs.codec[row]
+        self._legs.left_out[row] = False
 
     def decode(self, rows: NDArray[np.int64]) -> None:
         """Decode what is played in the coming tick; `rows`: int64, those with a leg."""

@@ -41,15 +41,19 @@ class Hall(Driver):
                 phone.kept += drained(phone.rtp)
 
 
-@pytest.fixture
-def driver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hall]:
+def opened(monkeypatch: pytest.MonkeyPatch, *, gate: bool = False) -> Iterator[Hall]:
+    """Give a hall, and close it with its phones."""
     monkeypatch.setattr("softphone.media.net.portpool.Port", LoopPort)
-    engine = Engine(capacity=16, gate=False)
-    hall = Hall(engine)
+    hall = Hall(Engine(capacity=16, gate=gate))
     yield hall
-    engine.close(2000.0)
+    hall.engine.close(2000.0)
     for phone in hall.phones:
         phone.close()
+
+
+@pytest.fixture
+def driver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hall]:
+    yield from opened(monkeypatch)
 
 
 class Phone(Peer):
@@ -57,7 +61,7 @@ class Phone(Peer):
 
     def __init__(self, driver: Hall, spoken: Codec, room: int, hz: float, **settings: object) -> None:
         super().__init__(spoken.payload_type)
-        self.driver, self.codec, self.hz = driver, spoken, hz
+        self.driver, self.codec, self.hz, self.level = driver, spoken, hz, LEVEL
         ptime = settings.pop("ptime_ms", min(20, max(spoken.ptimes_ms)))
         self.leg = driver.open(self, room, codec=spoken.name, ptime_ms=ptime, **settings).leg
         self._encoder, self._said = encoder(spoken, 1, spoken.rate_hz), 0
@@ -83,7 +87,7 @@ class Phone(Peer):
         count = self.codec.rate_hz * ms // 1000
         at = np.arange(self._said, self._said + count) / self.codec.rate_hz
         self._said += count
-        frame = np.rint(LEVEL * np.sin(2 * np.pi * self.hz * at)).astype(np.int16)[None]
+        frame = np.rint(self.level * np.sin(2 * np.pi * self.hz * at)).astype(np.int16)[None]
         out = np.zeros((1, 4000), np.uint8)
         return out[0, : self._encoder.encode(np.zeros(1, np.int64), frame, out)[0]].tobytes()
 
