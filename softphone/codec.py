@@ -109,7 +109,7 @@ def _opus(
         channels=channels,
         payload_type=payload_type,
         rates_hz=(usual_hz, *(hz for hz in (8000, 16_000, 24_000, 48_000) if hz != usual_hz)),
-        frames_ms=(20, 40, 60),
+        frames_ms=(10, 20, 40, 60),
         stateful=True,
         parameters="useinbandfec=1",
         mistaken_for=(MONO,) if clock_hz == 48_000 else (),

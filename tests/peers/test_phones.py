@@ -35,14 +35,17 @@ def test_two_baresips_hear_each_other(tmp_path: Path, server: ServerProcess, res
 
 
 @pytest.mark.peer("baresip")
-@pytest.mark.parametrize("ptime_ms", [10, 30, 40, 60])
+@pytest.mark.parametrize(
+    ("codec", "ptime_ms"), [("pcmu", 10), ("pcmu", 30), ("pcmu", 40), ("pcmu", 60), ("opus", 10), ("opus", 60)]
+)
 def test_baresips_with_packets_of_another_length(
-    tmp_path: Path, server: ServerProcess, rest: Rest, ptime_ms: int
+    tmp_path: Path, server: ServerProcess, rest: Rest, codec: str, ptime_ms: int
 ) -> None:
     """One of them sends and wants such packets."""
     uri = server.call_uri(rest.token())
     account = f"<sip:baresip@127.0.0.1>;regint=0;ptime={ptime_ms}"
-    with Baresip(tmp_path / "one", 440.0, account=account) as one, Baresip(tmp_path / "two", 850.0) as two:
+    phones = Baresip(tmp_path / "one", 440.0, account=account, codec=codec), Baresip(tmp_path / "two", 850.0)
+    with phones[0] as one, phones[1] as two:
         one.dial(uri)
         two.dial(uri)
         one.listen(2.0)

@@ -131,8 +131,9 @@ def test_opus_has_the_clocks_and_channels_of_its_lines(line: str) -> None:
 
 
 def test_opus_is_sent_in_packets_that_it_has() -> None:
-    for said, sent in ((30, 20), (60, 60), (5, 20), (50, 40)):
+    for said, sent in ((30, 20), (60, 60), (5, 10), (10, 10), (50, 40)):
         assert sdp.choose(described(*BROWSER, f"a=ptime:{said}", media="111"), EVERY).ptime_ms == sent
+    assert sdp.choose(described(*BROWSER, "a=maxptime:10", media="111"), EVERY).ptime_ms == 10
 
 
 @pytest.mark.parametrize(

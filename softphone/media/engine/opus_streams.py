@@ -28,7 +28,7 @@ class OpusStreams(Streams):
 
     def __init__(self, codec: int, legs: Legs) -> None:
         super().__init__(codec, legs)
-        self._effort, self._tries = COMPLEXITY, np.full(len(self.sizes), UNKNOWN, np.int64)
+        self._effort, self._tries = COMPLEXITY, np.full(len(self._used), UNKNOWN, np.int64)
 
     def _make(self, codec: Codec, count: int) -> OpusEncoder:
         return OpusEncoder(count, codec.rate_hz)

@@ -110,7 +110,8 @@ def make(
         string_at = strings_at + row * strings.shape[1]
         if leg.packet == 0:
             at = payloads_at[codec] + leg.place * payloads[codec].shape[1]
-            n += _whole(leg, plan[n], row, at, size)
+            n += _whole(leg, plan[n], row, at, size, 0)
+            n += _further(leg, form, plan[n:], row, at, payloads[codec].shape[1], sizes[codec])
         elif form.bytes == 0:
             n += _bundle(leg, form, row, payloads[codec][leg.place], size, strings[row], string_at, plan[n:])
         else:
@@ -160,13 +161,27 @@ def _encode(
 
 
 @kernel
-def _whole(leg: Columns, plan: Plan, row: int, at: int, length: int) -> int:
-    """Plan a payload as it is; so short a one says that nobody speaks, and is left out (RFC 7587 section 3.1.3)."""
+def _whole(leg: Columns, plan: Plan, row: int, at: int, length: int, after: int) -> int:
+    """Plan a payload as it is, so many ticks of its clock `after` the leg's time.
+
+    So short a one says that nobody speaks, and is left out (RFC 7587 section 3.1.3).
+    """
     if length <= DTX_SIZE:
         leg.marker = True
         return 0
-    enter(leg, plan, row, at, length, np.int64(leg.timestamp))
+    enter(leg, plan, row, at, length, np.int64(leg.timestamp) + after)
     return 1
+
+
+@kernel
+def _further(
+    leg: Columns, form: Form, plan: Plan, row: int, at: int, room: int, sizes: NDArray[np.int64]
+) -> int:  # fmt: skip
+    """Plan the other parts of a tick that is sent in several, that lie behind the first at `at`, `room` bytes apart."""
+    n = 0
+    for part in range(1, leg.parts):
+        n += _whole(leg, plan[n], row, at + part * room, sizes[leg.place + part], part * form.ticks // leg.parts)
+    return n
 
 
 @kernel

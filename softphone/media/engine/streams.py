@@ -47,8 +47,9 @@ def choose(
     used, place
         int64, shape (streams,): the last tick in which each stream was sent, and its place in the lists then.
     streams, frames, before
-        int64, shape (streams,), written: each stream that is encoded, of which frame, and the stream from whose state
-        it goes on: itself, or that of the leg that comes to it where it had rested; -1: it begins anew.
+        int64, shape (2 * streams,), written: each stream that is encoded, of which frame, and the stream from whose
+        state it goes on: itself, or that of the leg that comes to it where it had rested; -1: it begins anew. One whose
+        packets are half a tick long is listed twice, and is its leg's alone.
 
     Returns
     -------
@@ -61,12 +62,14 @@ def choose(
         if leg.codec != codec or not is_sent(leg, frame):
             continue
         frame = frame if frame >= 0 else count - 1
-        stream = shared + frame - first_room if frame >= first_room and not leg.alone else row
+        own = frame < first_room or leg.alone or leg.parts > 1
+        stream = row if own else shared + frame - first_room
         if used[stream] != tick:
-            streams[n], frames[n] = stream, frame
-            before[n] = stream if used[stream] == tick - 1 else leg.stream
+            source = stream if used[stream] == tick - 1 else leg.stream
             used[stream], place[stream] = tick, n
-            n += 1
+            for _ in range(leg.parts):
+                streams[n], frames[n], before[n] = stream, frame, source
+                source, n = stream, n + 1
         leg.stream, leg.place = stream, place[stream]
     return n
 
@@ -97,10 +100,11 @@ class Streams:
         count = 2 * legs.capacity + 1
         self.codec, self._legs, spoken = codec, legs, TABLE[codec]
         self._encoder = self._make(spoken, count)
-        self.payloads, self.sizes = np.zeros((count, LARGEST), np.uint8), np.zeros(count, np.int64)
-        self._sound = np.zeros((count, FORMS[codec].samples), np.int16)
+        most = 2 * count  # in halves
+        self.payloads, self.sizes = np.zeros((most, LARGEST), np.uint8), np.zeros(most, np.int64)
+        self._sound = np.zeros((most, FORMS[codec].samples), np.int16)
         self._used, self._place = np.full(count, -2, np.int64), np.zeros(count, np.int64)
-        self._streams, self._frames, self._before = np.zeros((3, count), np.int64)
+        self._streams, self._frames, self._before = np.zeros((3, most), np.int64)
         self._tick = 0
 
     def _make(self, codec: Codec, count: int) -> Encoder:
@@ -123,7 +127,21 @@ class Streams:
             self._go_on(streams[moved], before[moved])
         self._ready(streams)
         np.take(lane.frames, self._frames[:n], axis=0, out=sound, mode="clip")
-        self.sizes[:n] = self._encoder.encode(streams, sound, self.payloads)
+        self._encode(streams, sound)
+
+    def _encode(self, streams: NDArray[np.int64], sound: NDArray[np.int16]) -> None:
+        """Encode a frame of each stream; of one that is listed twice, its first half, and then the other."""
+        second = np.flatnonzero(streams[1:] == streams[:-1]) + 1
+        if not second.size:
+            self.sizes[: len(streams)] = self._encoder.encode(streams, sound, self.payloads)
+            return
+        half, whole = sound.shape[1] // 2, np.ones(len(streams), np.bool_)
+        whole[second] = whole[second - 1] = False
+        parts = (np.flatnonzero(whole), sound), (second - 1, sound[:, :half]), (second, sound[:, half:])
+        for places, frames in parts:
+            payloads = np.zeros((len(places), LARGEST), np.uint8)
+            self.sizes[places] = self._encoder.encode(streams[places], frames[places], payloads)
+            self.payloads[places] = payloads
 
     def _go_on(self, streams: NDArray[np.int64], before: NDArray[np.int64]) -> None:
         """Let streams that had rested go on from others, those before which there was none (-1) anew."""
