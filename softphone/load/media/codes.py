@@ -2,11 +2,16 @@
 
 **In frequency**: 28 tones, odd multiples of 50 Hz. Each has a whole number of periods in 20 ms, so a frame of one can
 be repeated, and none is seen in the spectrum of a frame at the place of another.
-**In time**: each frame is loud or soft by a code word of 127 bits. There are 129 words (Gold codes) of which two agree
+**In time**: each frame is loud or soft by a code word of 127 bits. There are 127 words (Gold codes) of which two agree
 by chance in an eighth at most, however they are shifted. What a line does to a tone (a codec's noise, a limiter,
 overtones of another) does not follow the word, so a tone 50 dB below another's is still told from chance.
 
-Tone and word make 3,612 names. The shift at which the word is found is how long the sound was under way.
+It may follow the product of two words, though: the noise of a codec where two tones are loud is another than where one
+is, and where frames are cut anew a word and the same a frame later leave a trace. A product of Gold codes is a Gold
+code, so the first twelve words (`FIRST`) are such that none is the product of two of them, or of one with itself, up to
+two frames apart.
+
+Tone and word make 3,556 names. The shift at which the word is found is how long the sound was under way.
 """
 
 from functools import cache
@@ -27,6 +32,8 @@ TONES_HZ: NDArray[np.float64] = 450.0 + 100.0 * (np.arange(28) * 11 % 28).astype
 """float64, shape (28,), far from each other where they follow each other."""
 SOFT = 0.25
 """What a soft frame has of the amplitude of a loud one (-12 dB): no telephone takes it for a pause."""
+FIRST = (105, 33, 12, 82, 81, 40, 100, 60, 94, 53, 101, 42)
+"""By how much the second sequence of the first words is shifted."""
 NOISE_DBOV = -66.0
 """Of what a bot sends that listens: a quiet room."""
 # Feedback taps of a preferred pair of degree 7: x^7+x^3+1 and x^7+x^3+x^2+x+1.
@@ -44,13 +51,14 @@ def _sequence(taps: tuple[int, ...]) -> NDArray[np.int8]:
 
 @cache
 def codes() -> NDArray[np.int8]:
-    """Give all code words: int8 of -1 (soft) and 1 (loud), shape (129, 127)."""
+    """Give all code words: int8 of -1 (soft) and 1 (loud), shape (127, 127)."""
     one, other = (_sequence(taps) for taps in TAPS)
-    words = [one, other, *(one ^ np.roll(other, shift) for shift in range(WORD))]
+    shifts = *FIRST, *(shift for shift in range(WORD) if shift not in FIRST)
+    words = [one ^ np.roll(other, shift) for shift in shifts]
     return (2 * np.stack(words) - 1).astype(np.int8)
 
 
-NAMES = len(TONES_HZ) * 129
+NAMES = len(TONES_HZ) * WORD
 """How many talkers can be told apart: the two counts have no divisor in common."""
 
 
