@@ -13,7 +13,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import Any, TypeVar
 
 import numpy as np
@@ -42,6 +42,7 @@ class Bot:
     """
 
     call: Call
+    _taken = False
 
     @property
     def dropped(self) -> int:
@@ -116,9 +117,11 @@ async def run_bot(
     Exception
         Whatever a method of the bot raised; the call is hung up then.
     """
-    _check_free(bot)
-    async with Agent(identity, password=password, registrar=registrar) as agent:
-        return await _converse(bot, await agent.invite(uri, headers=headers), duration_s)
+    with _taken(bot) as taken:
+        async with Agent(identity, password=password, registrar=registrar) as agent:
+            bot.call = await agent.invite(uri, headers=headers)
+            taken.close()
+            return await _converse(bot, duration_s)
 
 
 async def serve_bot(
@@ -159,10 +162,12 @@ async def serve_bot(
         raise TypeError(f"every call has a bot of its own: give its class, or what makes one, not {make!r}")
 
     async def answer(call: Call) -> None:
-        _check_free(bot := make())
-        await call.accept()
-        log.info("%s takes the call of %s", type(bot).__name__, call.remote_uri)
-        await _converse(bot, call, duration_s)
+        with _taken(bot := make()) as taken:
+            await call.accept()
+            log.info("%s takes the call of %s", type(bot).__name__, call.remote_uri)
+            bot.call = call
+            taken.close()
+            await _converse(bot, duration_s)
 
     async with Agent(
         identity,
@@ -178,11 +183,15 @@ async def serve_bot(
         await asyncio.get_running_loop().create_future()
 
 
-def _check_free(bot: Bot) -> None:
+def _taken(bot: Bot) -> ExitStack:
+    """Take a bot for a call, until this is closed: when it is in the call, or there will be none."""
     if not isinstance(bot, Bot):
         raise TypeError(f"a bot is wanted, an instance of a class of bots, not {bot!r}")
-    if hasattr(bot, "call") and bot.call.state is not CallState.ENDED:
+    if bot._taken or (hasattr(bot, "call") and bot.call.state is not CallState.ENDED):
         raise RuntimeError("the bot is in a call: another one needs a bot of its own")
+    bot._taken, taken = True, ExitStack()
+    taken.callback(setattr, bot, "_taken", False)
+    return taken
 
 
 async def _told(bot: Bot, method: str, *what: object) -> None:
@@ -193,9 +202,9 @@ async def _told(bot: Bot, method: str, *what: object) -> None:
     await work
 
 
-async def _converse(bot: Bot, call: Call, duration_s: float | None) -> str:
-    """Run a bot for the length of a call; returns the reason of its end."""
-    bot.call = call
+async def _converse(bot: Bot, duration_s: float | None) -> str:
+    """Run a bot for the length of its call; returns the reason of its end."""
+    call = bot.call
     limit = asyncio.timeout(duration_s)
     try:
         async with limit:

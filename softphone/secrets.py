@@ -9,7 +9,6 @@ The password of the mail server, which nobody can make up, may be written there 
 import json
 import os
 import secrets
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import msgspec
 
 from softphone.config import Config
 from softphone.errors import ConfigError
+from softphone.toml import read_toml
 
 __all__ = ["SECRETS_FILE", "complete"]
 
@@ -75,8 +75,7 @@ def _read(path: Path) -> Secrets:
     if not path.exists():
         return known
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-        return known | msgspec.convert(table, Secrets)
+        return known | msgspec.convert(read_toml(path), Secrets)
     except (OSError, ValueError) as error:
         raise ConfigError(f"cannot use {path}: {type(error).__name__}") from error
 

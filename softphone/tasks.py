@@ -1,4 +1,4 @@
-"""Background work: kept alive, logged once when it fails, and ended together; and alarms."""
+"""Background work: kept alive, logged once when it fails, and ended together; alarms; and who is told of things."""
 
 import asyncio
 import logging
@@ -7,11 +7,21 @@ from typing import Any, TypeVar
 
 from softphone.errors import SoftphoneError
 
-__all__ = ["Alarm", "Tasks"]
+__all__ = ["Alarm", "Tasks", "tell"]
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+
+def tell(listener: Callable[..., object] | None, *what: object) -> None:
+    """Call a listener, if there is one; what it raises is logged, and no matter of who tells it."""
+    if listener is None:
+        return
+    try:
+        listener(*what)
+    except Exception:
+        log.exception("a listener could not take %s", what)
 
 
 class Tasks:

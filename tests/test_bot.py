@@ -148,6 +148,21 @@ def test_what_is_no_bot_is_refused_before_it_calls_and_one_bot_is_in_one_call(tm
     run(scene())
 
 
+def test_of_two_who_take_one_bot_at_once_one_has_it(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with ConferenceBridge(tmp_path) as bridge:
+            uri = bridge.uri(await bridge.conference())
+            bot = Noting()
+            both = (run_bot(bot, uri, duration_s=1.0) for _ in range(2))
+            one, other = await asyncio.gather(*both, return_exceptions=True)
+            assert one == "hangup" and isinstance(other, RuntimeError)
+            with pytest.raises(CallRefused):  # a call that does not come about gives it back
+                await run_bot(bot, uri.replace("conf_", "conf_0"))
+            assert await run_bot(bot, uri, duration_s=1.0) == "hangup"
+
+    run(scene())
+
+
 async def test_a_bot_stays_only_so_long() -> None:
     calls: asyncio.Queue[Call] = asyncio.Queue()
     bot = Noting()

@@ -1,6 +1,7 @@
 """Sound that is being said: how much of it has been heard, and an end to it when the peer breaks in."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterable, Generator
 from contextlib import aclosing
 from pathlib import Path
@@ -11,10 +12,12 @@ from numpy.typing import NDArray
 
 from softphone import audio
 from softphone.agent.speech import SpeechQueue
-from softphone.errors import AudioError, CallEnded
+from softphone.errors import AudioError, CallEnded, SoftphoneError
 from softphone.tasks import Tasks
 
 __all__ = ["Playback", "Sound", "pieces"]
+
+log = logging.getLogger(__name__)
 
 Sound = str | Path | NDArray[np.generic] | AsyncIterable[NDArray[np.generic]]
 """A file, an array, or arrays one after the other, as a speech synthesiser gives them."""
@@ -33,7 +36,8 @@ class Playback:
         self._sound = sound
         self._rate_hz = rate_hz
         self._turn = speech.begin()
-        self._cleared = False
+        self._cleared = self._awaited = False
+        self._error: Exception | None = None
         self._task = tasks.start(self._say())
 
     @property
@@ -67,10 +71,11 @@ class Playback:
         AudioError
             The file, or what the generator gave, is no audio.
         """
+        self._awaited = True
         await asyncio.wait([self._task])
-        if not self._task.cancelled():
-            self._task.result()
-        elif not self._cleared:
+        if self._error is not None:
+            raise self._error
+        if self._task.cancelled() and not self._cleared:
             raise CallEnded("the call ended before all was said")
         return self.heard_s
 
@@ -84,8 +89,17 @@ class Playback:
                 async for samples in self._sound:
                     await self._speech.say(self._turn, samples, self._rate_hz)
             await self._speech.close(self._turn)
+        except Exception as error:
+            self._failed(error)
         finally:
             self._speech.cut(self._turn)
+
+    def _failed(self, error: Exception) -> None:
+        """Keep an error for who waits, or log it: a traceback is for what no caller can do anything about."""
+        self._error = error
+        if not self._awaited and not isinstance(error, CallEnded):
+            expected = isinstance(error, SoftphoneError)
+            log.error("a playback failed: %s", error, exc_info=None if expected else error)
 
 
 async def pieces(sound: Sound, call_rate_hz: int) -> AsyncGenerator[NDArray[np.generic], None]:

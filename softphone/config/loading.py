@@ -1,6 +1,5 @@
 """Reading the configuration file: a wrong setting is refused with its key and value named; nothing is guessed."""
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import msgspec
 from softphone.config.checks import check
 from softphone.config.sections import Config
 from softphone.errors import ConfigError
+from softphone.toml import read_toml
 
 __all__ = ["changes", "from_table", "load", "unreadable"]
 
@@ -29,10 +29,10 @@ def load(path: Path | None) -> Config:
     if path is None:
         return Config()
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        table = read_toml(path)
     except (OSError, UnicodeDecodeError) as error:
         raise unreadable(path, error) from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
     return from_table(table, str(path))
 

@@ -16,7 +16,6 @@
 """
 
 import re
-import tomllib
 from collections.abc import Mapping
 from math import inf
 from pathlib import Path
@@ -28,6 +27,7 @@ from msgspec import Struct
 from mixer.frame import TICK_S
 from softphone.errors import AudioError, ConfigError
 from softphone.load.speech import spoken
+from softphone.toml import read_toml
 
 __all__ = ["MADE", "NUMBER", "VERBS", "Scenario", "SceneStep", "check", "filled", "load_scenario", "selected"]
 
@@ -128,10 +128,10 @@ def load_scenario(name: str, given: Mapping[str, str]) -> Scenario:
     """
     path = FOLDER / f"{name}.toml" if name in MADE else Path(name)
     try:
-        scenario = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8-sig")), Scenario)
+        scenario = msgspec.convert(read_toml(path), Scenario)
     except OSError as error:
         raise ConfigError(f"there is no scenario {name}: it is one of {', '.join(MADE)}, or a file") from error
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise ConfigError(f"scenario {name}: {error}") from error
     unknown = [step.do for step in scenario.step if step.do not in VERBS]
     if unknown or len(scenario.step) > MOST_STEPS:

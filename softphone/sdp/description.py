@@ -239,10 +239,12 @@ def parse(text: str | bytes) -> SessionDescription:
         raise SdpError("session description does not begin with v=0")
     sections = _sections(lines)
     session = dict(reversed(sections[0]))
+    media = tuple(_media(section) for section in sections[1:])
+    matters = not media or any(_spoken(each) and each.connection is None for each in media)
     return SessionDescription(
         Origin.parse(session.get("o") or ""),
-        tuple(_media(section) for section in sections[1:]),
-        ConnectionData.parse(session["c"]) if "c" in session else None,
+        media,
+        _connection(session.get("c"), matters=matters),
         session.get("s") or "-",
         session.get("t") or "0 0",
         _attributes(sections[0]),
@@ -275,8 +277,23 @@ def _sections(lines: list[Line]) -> list[list[Line]]:
 
 def _media(section: list[Line]) -> MediaDescription:
     where = next((value for key, value in section if key == "c"), None)
-    connection = ConnectionData.parse(where) if where is not None else None
-    return replace(MediaDescription.parse(section[0][1]), connection=connection, attributes=_attributes(section))
+    media = replace(MediaDescription.parse(section[0][1]), attributes=_attributes(section))
+    return replace(media, connection=_connection(where, matters=_spoken(media)))
+
+
+def _spoken(media: MediaDescription) -> bool:
+    """Whether it is a stream that is not refused anyway."""
+    return media.kind == "audio" and media.on
+
+
+def _connection(value: str | None, *, matters: bool) -> ConnectionData | None:
+    """Read a ``c=`` line, if there is one; malformed it is as if there were none, where nobody sends anything there."""
+    try:
+        return None if value is None else ConnectionData.parse(value)
+    except SdpError:
+        if matters:
+            raise
+        return None
 
 
 def _attributes(section: Iterable[Line]) -> Attributes:

@@ -173,6 +173,24 @@ async def test_what_cannot_be_spoken_is_named(tmp_path: Path) -> None:
         assert await call.speak(path) == pytest.approx(0.1)
 
 
+async def broken() -> AsyncIterator[Pcm]:
+    yield np.array([np.nan])
+
+
+async def test_who_waits_for_what_fails_is_told_and_nobody_else(caplog: pytest.LogCaptureFixture) -> None:
+    async with overheard() as (call, _):
+        with pytest.raises(AudioError):
+            await call.speak(broken())
+        assert not [each for each in caplog.records if "playback" in each.message]
+        unwatched = call.speak(broken())
+        while not unwatched.done:
+            await asyncio.sleep(0)
+        (told,) = [each for each in caplog.records if "playback" in each.message]
+        assert told.levelno == logging.ERROR and told.exc_info is None
+        with pytest.raises(AudioError):
+            await unwatched
+
+
 async def test_the_end_of_the_call_ends_what_is_said(caplog: pytest.LogCaptureFixture) -> None:
     async with conversation() as (caller, callee):
         playback = caller.speak(sine(440, 60.0))

@@ -221,9 +221,10 @@ def test_a_missing_file_and_a_broken_one_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no.toml: No such file"):
         load(tmp_path / "no.toml")
     broken = tmp_path / "broken.toml"
-    broken.write_text("[sip\n")
-    with pytest.raises(ConfigError, match=r"broken\.toml is not TOML"):
-        load(broken)
+    for text in ("[sip\n", "a = " + "[" * 5_000 + "]" * 5_000, "a = " + "{a = " * 5_000):
+        broken.write_text(text)
+        with pytest.raises(ConfigError, match=r"broken\.toml is not TOML"):
+            load(broken)
 
 
 @pytest.mark.parametrize(

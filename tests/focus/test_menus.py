@@ -33,6 +33,7 @@ def test_ones_own(tmp_path: Path) -> None:
         ('moderator = "lock"\n', "moderator is not a table of names"),
         ('[help]\nmoderator = "x"\n', "help: no role 'moderator'"),
         ("[moderator\n", "not TOML"),
+        ("a = " + "[" * 5_000, "not TOML"),
         ("\xff", "cannot read"),
     ],
 )

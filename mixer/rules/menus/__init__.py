@@ -42,6 +42,8 @@ def load_menu(name: str) -> Menu:
         table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except tomllib.TOMLDecodeError as error:
         raise KeypadError(f"{path} is not TOML: {error}") from error
+    except RecursionError:
+        raise KeypadError(f"{path} is not TOML: it is nested too deeply") from None
     return menu_from_table(table)
 
 

@@ -7,7 +7,6 @@ import contextlib
 import select
 import socket
 import sys
-import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -49,7 +48,9 @@ class Patience:
         if self._left_ms <= 0:
             return False
         self._left_ms -= 1
-        select.select([], [fd], [], 0.001) if fd < 1024 else time.sleep(0.0005)
+        full = select.poll()
+        full.register(fd, select.POLLOUT)
+        full.poll(1)
         return True
 
 

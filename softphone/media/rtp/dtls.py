@@ -18,15 +18,16 @@ from cryptography.x509.oid import NameOID
 from OpenSSL import SSL
 
 from softphone.media.contract.security import Srtp
+from softphone.srtp import KEY_AND_SALT
 
 __all__ = ["HANDSHAKES", "HANDSHAKE_S", "HASHES", "RECORDS", "Association", "Fingerprint", "Identity", "is_hello"]
 
 PROFILES = {
-    b"SRTP_AEAD_AES_128_GCM": ("AEAD_AES_128_GCM", 16, 12),
-    b"SRTP_AES128_CM_SHA1_80": ("AES_CM_128_HMAC_SHA1_80", 16, 14),
-    b"SRTP_AEAD_AES_256_GCM": ("AEAD_AES_256_GCM", 32, 12),
+    b"SRTP_AEAD_AES_128_GCM": "AEAD_AES_128_GCM",
+    b"SRTP_AES128_CM_SHA1_80": "AES_CM_128_HMAC_SHA1_80",
+    b"SRTP_AEAD_AES_256_GCM": "AEAD_AES_256_GCM",
 }
-"""What OpenSSL calls the profiles of RFC 5764 and RFC 7714 in our order; their names, and bytes of key and salt."""
+"""What OpenSSL calls the profiles of RFC 5764 and RFC 7714 in our order, and their names of `KEY_AND_SALT`."""
 EXPORTER = b"EXTRACTOR-dtls_srtp"
 HASHES: dict[str, type[hashes.HashAlgorithm]]
 HASHES = {"sha-256": hashes.SHA256, "sha-384": hashes.SHA384, "sha-512": hashes.SHA512}
@@ -250,7 +251,7 @@ class Association:
         elif profile is None:
             self._fail("it has no profile of SRTP that we have (RFC 5764 section 4.1)")
         else:
-            self.state, self.keys = "connected", self._exported(*profile)
+            self.state, self.keys = "connected", self._exported(profile)
 
     def _is_peer(self, certificate: x509.Certificate) -> bool:
         """Whether a certificate has one of the fingerprints by the strongest hash that the peer has named."""
@@ -261,12 +262,13 @@ class Association:
         said = [each.value.upper().encode() for each in self._fingerprints if each.algorithm == named[-1]]
         return any([hmac.compare_digest(right, each) for each in said])
 
-    def _exported(self, name: str, key: int, salt: int) -> Srtp:
+    def _exported(self, profile: str) -> Srtp:
         """Derive the keys of both directions (RFC 5764 section 4.2)."""
+        key, salt = KEY_AND_SALT[profile]
         made = self._ssl.export_keying_material(EXPORTER, 2 * (key + salt))
         client = made[:key] + made[2 * key : 2 * key + salt]
         server = made[key : 2 * key] + made[2 * key + salt :]
-        return Srtp(name, client, server) if self.role == "client" else Srtp(name, server, client)
+        return Srtp(profile, client, server) if self.role == "client" else Srtp(profile, server, client)
 
     def _out(self) -> list[bytes]:
         """Give what is to be sent, in whole records (RFC 6347 section 4.1.1)."""

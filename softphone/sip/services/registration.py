@@ -23,6 +23,7 @@ from softphone.sip.transport.hop import Hop
 from softphone.sip.ua.client_request import ask, refused
 from softphone.sip.ua.node import Node
 from softphone.sip.ua.outgoing import loose
+from softphone.tasks import tell
 
 __all__ = ["KeepAlive", "Registration", "RegistrationState", "granted_s", "refresh_after_s", "retry_after_s"]
 
@@ -352,8 +353,5 @@ class Registration:
         if self._over.is_set() and state is not RegistrationState.UNREGISTERED:
             return
         changed, self.state = self.state is not state, state
-        if changed and self.on_change is not None:
-            try:
-                self.on_change(state)
-            except Exception:
-                log.exception("a listener could not take that the registration of %s is %s", self._to.uri, state.value)
+        if changed:
+            tell(self.on_change, state)

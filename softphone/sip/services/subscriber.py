@@ -25,6 +25,7 @@ from softphone.sip.ua.line import Line
 from softphone.sip.ua.node import Node
 from softphone.sip.where.locate import Target
 from softphone.sip.where.route import WayBack
+from softphone.tasks import tell
 
 __all__ = ["EXPIRES_S", "Subscriber"]
 
@@ -160,8 +161,8 @@ class Subscriber:
     def _notified(self, request: Request) -> None:
         state, _, params = (request.get("Subscription-State") or "").partition(";")
         said = dict(each.strip().lower().partition("=")[::2] for each in params.split(";"))
-        if request.body and self.on_document is not None:
-            self.on_document(request.body)
+        if request.body:
+            tell(self.on_document, request.body)
         if state.strip().lower() == "terminated":
             self._finish(said.get("reason") or "timeout")
         elif (left := said.get("expires", "")).isascii() and left.isdigit():
@@ -200,8 +201,7 @@ class Subscriber:
         if self._ended:
             return
         self._close()
-        if self.on_ended is not None:
-            self.on_ended(reason)
+        tell(self.on_ended, reason)
 
     def _close(self) -> None:
         self._ended = True

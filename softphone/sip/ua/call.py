@@ -25,6 +25,7 @@ from softphone.sip.ua.refresh import Refresh
 from softphone.sip.ua.retransmission import GOODBYE_S, AckPatience, Retransmissions
 from softphone.sip.ua.watch import Watch
 from softphone.sip.where.route import WayBack
+from softphone.tasks import tell
 
 __all__ = ["InviteSession", "InviteState"]
 
@@ -383,12 +384,11 @@ class InviteSession:
         if told is None:
             self._untold = reason
         else:
-            told(reason)
+            tell(told, reason)
 
     def _settle(self) -> None:
         settled, self.on_settled = self.on_settled, None
-        if settled is not None:
-            settled()
+        tell(settled)
 
     def _close(self) -> None:
         """Let the driver forget the dialog."""

@@ -1,7 +1,10 @@
 """Both kinds of port, on real sockets, through the same tests."""
 
 import contextlib
+import fcntl
 import os
+import resource
+import select
 import socket
 import sys
 import tempfile
@@ -118,20 +121,40 @@ def test_full_buffers_are_waited_for_five_milliseconds_in_all(
     peer: socket.socket, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     port = BatchPort(host, 0, 0)
-    waits: list[float] = []
+    waits: list[int] = []
+
+    class Full:
+        def register(self, fd: int, events: int) -> None:
+            assert (fd, events) == (port.fileno(), select.POLLOUT)
+
+        def poll(self, longest_ms: int) -> None:
+            waits.append(longest_ms)
 
     def full(_fd: int, _header_at: int, at: int, stop: int, patient: bool) -> tuple[int, int]:
         return (at if patient else stop), 0
 
     monkeypatch.setattr("softphone.media.net.batch.send", full)
-    monkeypatch.setattr("softphone.media.net.port.select.select", lambda *call: waits.append(call[3]))
+    monkeypatch.setattr("softphone.media.net.port.select.poll", Full)
     outbox, patience = SendBuffer(8), Patience()
     outbox.address[:] = sockaddr(*peer.getsockname()[:2])
     for _ in range(2):
         patience.renew()
         assert [port.send(outbox, at, at + 2, patience) for at in (0, 2, 4, 6)] == [0] * 4
-    assert waits == [0.001] * 10
+    assert waits == [1] * 10
     port.close()
+
+
+def test_a_port_of_any_number_is_waited_for(host: str) -> None:
+    numbers, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, most), most))
+    try:
+        with open_socket(host, 0) as sock:
+            high = fcntl.fcntl(sock, fcntl.F_DUPFD, 1024)
+        patience = Patience()
+        assert [patience.wait(high) for _ in range(6)] == [True] * 5 + [False]
+        os.close(high)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (numbers, most))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")

@@ -301,6 +301,22 @@ def test_who_hears_late_of_the_end_hears_of_it_once() -> None:
     scene(work)
 
 
+@pytest.mark.parametrize("hangs_up", ["alice", "bob"])
+def test_what_a_listener_raises_leaves_no_call_behind(hangs_up: str) -> None:
+    async def work(pair: Pair) -> None:
+        mine = await pair.call()
+        await settle(1)
+        over = asyncio.get_running_loop().create_future()
+        over.cancel()
+        mine.on_ended = over.set_result
+        await (mine if hangs_up == "alice" else pair.calls[0]).bye()
+        await settle()
+        assert pair.alice.calls == pair.bob.calls == []
+        assert pair.ended == ["bye" if hangs_up == "alice" else "hangup"]
+
+    scene(work)
+
+
 def test_the_second_branch_of_a_fork_is_hung_up() -> None:
     async def work(pair: Pair) -> None:
         other = pair.ether.stack(on_invite=answering)
