@@ -16,6 +16,7 @@ from softphone.store.values import InvitationRecord as Noted
 __all__ = [
     "ConferenceAddress",
     "Occasion",
+    "can_mail",
     "invitation_to",
     "mail_invitations",
     "place_of_extension",
@@ -121,6 +122,11 @@ def _web_url(place: ConferenceAddress, url: str) -> str:
     return url
 
 
+def can_mail(context: ApiContext) -> bool:
+    """Whether a mail server is configured."""
+    return bool(context.config.mail.host and context.config.mail.sender)
+
+
 async def mail_invitations(
     place: ConferenceAddress, occasion: Occasion, to: Sequence[str], by: str, context: ApiContext
 ) -> list[invite.Delivery]:
@@ -138,7 +144,7 @@ async def mail_invitations(
     InviteError, MailError
     """
     mail = context.config.mail
-    if not mail.host or not mail.sender:
+    if not can_mail(context):
         raise ApiError(409, "TAS-106", "No mail server is configured")
     invited = invitation_to(place, occasion, context, mail.sender)
     for each in to:

@@ -47,7 +47,7 @@ def leg_spec(agreement: Agreement, signalled: str | None, timeout_s: float) -> L
         return _shown(spec, agreed.remote, agreement.side)
     if isinstance(agreed.remote, sdp.Sdes):
         theirs = agreed.remote.crypto
-        spec = msgspec.structs.replace(spec, srtp=Srtp(theirs.suite, agreement.key, theirs.key))
+        spec = msgspec.structs.replace(spec, srtp=Srtp(theirs.suite, agreement.key, theirs.key, mki=theirs.mki))
     if isinstance(agreed.remote, sdp.Dtls):
         dtls = DtlsPeer(agreed.remote.fingerprints, agreed.remote.dtls)
         spec = msgspec.structs.replace(spec, dtls=dtls, srtp=Srtp(BEFORE_DTLS))

@@ -22,11 +22,14 @@ __all__ = ["Crypto", "Keys", "Sdes", "cryptos", "new_key", "read"]
 SECURE = ENCRYPTED
 # As some telephones call it, after a draft of RFC 6188.
 SPELLINGS = {name: name for name in SRTP_PROFILES} | {"AES_CM_256_HMAC_SHA1_80": "AES_256_CM_HMAC_SHA1_80"}
-# Section 9.2: a number, what it is, the only key, and how long it lasts. Several keys, or a name for one (MKI), are not
-# to be had: each packet would carry it.
+# Section 9.2: a number, what it is, the only key, how long it lasts, and its name (MKI), which each packet of the peer
+# has then: a number, and its bytes. Several keys are not to be had.
 LINE = re.compile(
-    r"(\d{1,9})\s+(\S+)\s+inline:([A-Za-z0-9+/]+={0,2})(?:\|(?:2\^\d{1,2}|\d{1,15}))?((?:\s+\S+)*)", re.I | re.A
+    r"(\d{1,9})\s+(\S+)\s+inline:([A-Za-z0-9+/]+={0,2})"
+    r"(?:\|(?:2\^\d{1,2}|\d{1,15}))?(?:\|\d{1,310}:0{0,2}(\d{1,3}))?((?:\s+\S+)*)",
+    re.I | re.A,
 )
+NAME_BYTES = range(1, 129)
 # What changes nothing for us: how long late packets are let in, no further derivation of keys, and what is to be
 # ignored by who does not know it (section 6.3.7).
 HARMLESS = re.compile(r"WSH=\d+|KDR=0|-.*", re.I)
@@ -53,25 +56,31 @@ class Crypto:
         Master key and master salt.
     spelling
         The suite as it was written.
+    mki
+        Bytes of the name of the key in each packet; 0: it has none.
     """
 
     tag: int
     suite: str
     key: bytes = field(repr=False)
     spelling: str = ""
+    mki: int = 0
 
     @classmethod
     def parse(cls, value: str) -> Self | None:
         """Read the value of a line; None: it is none that we can use."""
         found = LINE.fullmatch(value.strip())
         suite = SPELLINGS.get(found[2].upper()) if found else None
-        if found is None or suite is None or not all(HARMLESS.fullmatch(each) for each in found[4].split()):
+        if found is None or suite is None or not all(HARMLESS.fullmatch(each) for each in found[5].split()):
+            return None
+        if found[4] is not None and int(found[4]) not in NAME_BYTES:
             return None
         try:
             key = base64.b64decode(found[3].rstrip("=") + "=" * (-len(found[3].rstrip("=")) % 4), validate=True)
         except binascii.Error:
             return None
-        return cls(int(found[1]), suite, key, found[2]) if len(key) == SRTP_PROFILES[suite] else None
+        right = len(key) == SRTP_PROFILES[suite]
+        return cls(int(found[1]), suite, key, found[2], int(found[4] or 0)) if right else None
 
     def __str__(self) -> str:
         return f"{self.tag} {self.spelling or self.suite} inline:{base64.b64encode(self.key).decode()}"
@@ -103,7 +112,8 @@ def read(
 ) -> Plain | None:
     """Read what the peer says of a stream, and how it is encrypted; None: it cannot be spoken.
 
-    Of the lines for keys the first that we can use counts: they are in the peer's order (RFC 4568 section 5.1.2).
+    Of the lines for keys the first that we can use counts: they are in the peer's order (RFC 4568 section 5.1.2). One
+    whose key has a name counts where there is no other.
 
     Parameters
     ----------
@@ -113,7 +123,8 @@ def read(
         Of the addresses that can be sent to from here.
     """
     plain, protocol = Plain.read(description, media, families), media.protocol.upper()
-    crypto = None if encryption == "off" else next(cryptos(media), None)
+    lines = () if encryption == "off" else cryptos(media)
+    crypto = min(lines, key=lambda each: each.mki > 0, default=None)
     if plain is not None and crypto is not None:
         place = {each.name: getattr(plain, each.name) for each in fields(plain)}
         return Sdes(**place, crypto=crypto, protocol=protocol)

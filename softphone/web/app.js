@@ -176,7 +176,7 @@ function press(key) {
 
 const address = () => (shared(state) ? `${location.origin}/j/${encodeURIComponent(shared(state))}` : "");
 
-// An address is written to by one's own mail program: what is sent in one's name is seen before.
+// Where the server sends no mail, one's own mail program does.
 function write(whom) {
   if (!address()) return tell({ type: "invitation", text: "This conference has no link that could be sent. Invite by number." });
   const [subject, body] = [`Invitation: ${state.title}`, `Join by this link:\n${address()}\n`].map(encodeURIComponent);
@@ -189,12 +189,13 @@ function write(whom) {
 
 async function invite(whom) {
   if (!whom) return tell({ type: "invitation", text: "Type a number or an address." });
-  if (whom.includes("@")) return write(whom);
+  const mailed = whom.includes("@");
   try {
     await call.command("invite", { to: whom });
     tell({ type: "close" });
-    notice(called({ state: "ringing", number: whom }));
+    notice(mailed ? `An invitation was sent to ${whom}.` : called({ state: "ringing", number: whom }));
   } catch (error) {
+    if (error.problem.code === "no_mail") return write(whom);
     tell({ type: "invitation", text: refusal(error.problem) });
   }
 }

@@ -101,6 +101,15 @@ def test_the_first_line_that_can_be_used_counts(lines: list[str], chosen: tuple[
     assert line.split()[1] == wanted.split()[1]  # as the peer spells it
 
 
+@pytest.mark.parametrize(("said", "size"), [("|2^20|1:4", 4), ("|1:1", 1), ("|2^31|66051:128", 128), ("", 0)])
+def test_a_key_may_have_a_name_and_ours_has_none(said: str, size: int) -> None:
+    """Which each packet of the peer has then (MKI); of Lync, Polycom and others."""
+    session = sdp.MediaSession()
+    (line,) = crypto(answered(session, offer(f"1 {CM} inline:{inline(1)}{said}")))
+    keys = srtp(session)
+    assert "|" not in line and keys is not None and (keys.mki, keys.receive) == (size, bytes([1]) * 30)
+
+
 @pytest.mark.parametrize(
     "lines",
     [
@@ -109,7 +118,10 @@ def test_the_first_line_that_can_be_used_counts(lines: list[str], chosen: tuple[
         [f"1 {CM}"],
         [f"x {CM} inline:{inline(1)}"],
         [f"1 {CM} inline:!!!!"],
-        [f"1 {CM} inline:{inline(1)}|2^20|1:4"],
+        [f"1 {CM} inline:{inline(1)}|2^20|1:0"],
+        [f"1 {CM} inline:{inline(1)}|2^20|1:129"],
+        [f"1 {CM} inline:{inline(1)}|2^20|:4"],
+        [f"1 {CM} inline:{inline(1)}|1:4|2^20"],
         [f"1 {CM} inline:{inline(1)} FEC_ORDER=FEC_SRTP"],
         [f"1 {CM} uri:https://example.test/key"],
     ],

@@ -74,6 +74,7 @@ class PaperServer:
         self.parties = [ME | {"role": role}, *others]
         self.said: list[dict[str, Any]] = []
         self.refusing: str | None = None
+        self.refusal = "refused"
         self.sockets: list[WebSocketRoute] = []
         page.add_init_script(FETCH)
         page.add_init_script(f"paper.role = {role!r}; paper.title = 'Board meeting'")
@@ -91,7 +92,9 @@ class PaperServer:
             roster = {"event": "roster", "you": "me", "conference": self.conference, "parties": self.parties}
             socket.send(json.dumps(roster))
         elif self.refusing is not None:
-            socket.send(json.dumps({"event": "refused", "of": message["n"], "message": self.refusing}))
+            socket.send(
+                json.dumps({"event": "refused", "of": message["n"], "code": self.refusal, "message": self.refusing})
+            )
         else:
             socket.send(json.dumps({"event": "done", "of": message["n"]}))
 

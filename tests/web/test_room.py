@@ -118,6 +118,7 @@ def test_only_what_is_for_others_is_given_to_others(server: ServerProcess, brows
     with visitor(browsers(TONE)) as page:
         paper = PaperServer(page, server.http_url, role="host")
         paper.join()
+        paper.refusing, paper.refusal = "No mail server is configured", "no_mail"
         expect(page.locator("#copy")).to_be_hidden()
         page.get_by_role("button", name="Invite").click()
         page.keyboard.type("eve@example.com")
@@ -132,6 +133,13 @@ def test_only_what_is_for_others_is_given_to_others(server: ServerProcess, brows
         page.keyboard.press("Enter")
         followed = page.evaluate("decodeURIComponent(followed)")
         assert followed.startswith("mailto:eve@example.com?") and f"{server.http_url}/j/conf_abc" in followed
+        assert {"do": "invite", "to": "eve@example.com"} in paper.commands
+        paper.refusing = None  # with a mail server
+        page.get_by_role("button", name="Invite").click()
+        page.keyboard.type("fay@example.com")
+        page.keyboard.press("Enter")
+        expect(page.locator("#banner")).to_have_text("An invitation was sent to fay@example.com.")
+        assert "fay" not in page.evaluate("decodeURIComponent(followed)")
 
 
 def test_what_a_host_may_not_is_said_where_it_was_wished(server: ServerProcess, browsers: Browsers) -> None:

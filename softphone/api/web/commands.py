@@ -10,7 +10,7 @@ import msgspec
 
 from softphone.api.context import ApiContext
 from softphone.api.http.errors import ApiError
-from softphone.api.inviting import Occasion, mail_invitations, place_of_session
+from softphone.api.inviting import Occasion, can_mail, mail_invitations, place_of_session
 from softphone.api.web.titles import title_of
 from softphone.errors import CallRefused, SoftphoneError
 from softphone.focus.commanding import acting, actor_of, told
@@ -20,7 +20,7 @@ from softphone.focus.party.outcome import NotReached
 from softphone.focus.session import ConferenceRole
 from softphone.invite import InviteError, MailError
 
-__all__ = ["COMMANDS", "BadCommand", "WebCommand", "carry_out", "read", "why"]
+__all__ = ["COMMANDS", "BadCommand", "NoMailServer", "WebCommand", "carry_out", "read", "why"]
 
 LONGEST_TEXT = 200
 
@@ -34,6 +34,10 @@ class BadCommand(Exception):
     def __init__(self, message: str, number: int = 0) -> None:
         super().__init__(message)
         self.number = number
+
+
+class NoMailServer(WrongState):
+    """The server sends no mail; its client may."""
 
 
 class WebCommand(msgspec.Struct, frozen=True):
@@ -173,6 +177,8 @@ async def _invite(asked: OwnCommand) -> None:
 
 async def _mail(asked: OwnCommand, to: str) -> None:
     context, own = asked.context, asked.own
+    if not can_mail(context):
+        raise NoMailServer("No mail server is configured")
     if own.mails >= MOST_MAILS:
         raise WrongState(f"{MOST_MAILS} invitations were sent by you already")
     own.mails += 1

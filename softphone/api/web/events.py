@@ -15,7 +15,7 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 from softphone.api.context import ApiContext
 from softphone.api.http.errors import ApiError
 from softphone.api.web.boards import Boards, Follower, written
-from softphone.api.web.commands import BadCommand, WebCommand, carry_out, read, why
+from softphone.api.web.commands import BadCommand, NoMailServer, WebCommand, carry_out, read, why
 from softphone.api.web.rates import AskingRate
 from softphone.api.web.views import farewell
 from softphone.errors import SoftphoneError
@@ -175,7 +175,7 @@ class _Client:
         try:
             await carry_out(self._context, self._party, command)
         except SoftphoneError as error:
-            self._refuse(command.n, "refused", why(error))
+            self._refuse(command.n, "no_mail" if isinstance(error, NoMailServer) else "refused", why(error))
         except Exception:
             log.exception("web_command_failed", command=command.do)
             self._refuse(command.n, "failed", "That did not work")

@@ -1,12 +1,13 @@
 """WHIP (RFC 9725), both ways: a client that sends an offer as it is, and hears the conference in the same session.
 
-What is behind it is what is behind the browser page. Candidates that come later are not taken (RFC 9725 section 4.3.1):
-ours are all in the answer, and the client's are learnt from where it sends.
+What is behind it is what is behind the browser page. Candidates that come later are taken and change nothing (RFC 9725
+section 4.3.2): ours are all in the answer, and the client's are learnt from where it sends.
 """
 
 import hmac
 import secrets
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -15,7 +16,9 @@ from softphone.api.auth.tokens import bearer_token
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.errors import ApiError
 from softphone.api.web.errors import FAILURES, no_such_party, not_yours
-from softphone.api.web.joining import JoinWish, let_in
+from softphone.api.web.fragments import FRAGMENT, IceCredentials, credentials_of, fragment_of, restarted
+from softphone.api.web.joining import JoinWish, let_in, renewed
+from softphone.api.web.rates import OfferRates
 from softphone.focus.entrance.web_parties import WebParty, digest_of
 from softphone.store.values import Extension
 
@@ -34,13 +37,29 @@ SDP_ANSWER: dict[int | str, dict[str, Any]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class WhipSession:
     """A session (RFC 9725 section 4.1), named by a number that cannot be guessed."""
 
     party: WebParty
-    digest: bytes
+    digest: bytes = field(repr=False)
     "Of the bearer token that it was begun with, which all that follows has to bear."
+    offer: str = field(repr=False)
+    "The client's last one."
+    ice: IceCredentials | None
+    "Ours; None: the client has no ICE."
+
+    @property
+    def tag(self) -> dict[str, str]:
+        """The header that names its ICE session."""
+        return {} if self.ice is None else {"ETag": self.ice.tag}
+
+    async def restart(self, fragment: str) -> str:
+        """Restart ICE with the client's new credentials; gives the fragment with ours. Raises ApiError."""
+        offer = restarted(self.offer, fragment)
+        answer = await renewed(self.party, offer)
+        self.offer, self.ice = offer, credentials_of(answer)
+        return fragment_of(answer)
 
 
 class WhipSessions:
@@ -49,23 +68,23 @@ class WhipSessions:
     def __init__(self) -> None:
         self._sessions: dict[str, WhipSession] = {}
 
-    def add(self, party: WebParty, bearer: str) -> str:
-        """Have one more, until its party is over; give its name."""
+    def add(self, party: WebParty, bearer: str, offer: str, answer: str) -> tuple[str, WhipSession]:
+        """Have one more, until its party is over; give its name, and it."""
         name = secrets.token_urlsafe(24)
-        self._sessions[name] = WhipSession(party, digest_of(bearer))
+        session = self._sessions[name] = WhipSession(party, digest_of(bearer), offer, credentials_of(answer))
         party.on_over.append(lambda: self._sessions.pop(name, None))
         if party.member.over:
             del self._sessions[name]
-        return name
+        return name, session
 
-    def find(self, name: str, bearer: str) -> WebParty:
-        """Give the party of a session; raises ApiError."""
+    def find(self, name: str, bearer: str) -> WhipSession:
+        """Give a session to who bears its token; raises ApiError."""
         session = self._sessions.get(name)
         if session is None:
             raise no_such_party()
         if not hmac.compare_digest(session.digest, digest_of(bearer)):
             raise not_yours()
-        return session.party
+        return session
 
 
 def sessions_of(request: Request) -> WhipSessions:
@@ -101,8 +120,11 @@ async def begin_whip(
     secret = bearer if bearer and caller is None else None
     wish = JoinWish.model_construct(to=to, offer=offer, name=name, secret=secret)
     joined = await let_in(request, context, wish, caller)
-    where = f"/whip/sessions/{sessions_of(request).add(joined.party, bearer)}"
-    return Response(joined.answer, 201, {"Location": where}, SDP)
+    where, session = sessions_of(request).add(joined.party, bearer, offer, joined.answer)
+    headers = {"Location": f"/whip/sessions/{where}", **session.tag}
+    if session.ice is not None:
+        headers["Accept-Patch"] = FRAGMENT
+    return Response(joined.answer, 201, headers, SDP)
 
 
 @router.options("/{to}", include_in_schema=False)
@@ -114,11 +136,51 @@ async def describe_whip() -> Response:
 @router.delete("/sessions/{session}", response_class=Response, responses={200: {"description": "It has left."}})
 async def end_whip(request: Request, session: Annotated[str, Path(max_length=64)]) -> Response:
     """Leave; with the same bearer token as it was begun with, if there was one."""
-    sessions_of(request).find(session, _bearer(request)).leave()
+    sessions_of(request).find(session, _bearer(request)).party.leave()
     return Response()
+
+
+FRAGMENT_BODY: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {FRAGMENT: {"schema": {"type": "string", "maxLength": LONGEST_OFFER}}}}
+}
+RESTARTED: dict[int | str, dict[str, Any]] = {
+    200: {"content": {FRAGMENT: {"schema": {"type": "string"}}}, "description": "ICE was restarted: our credentials."},
+    204: {"description": "The candidates are taken."},
+    412: {"description": "It is about an ICE session that has ended."},
+    428: {"description": "If-Match does not say what it is about."},
+}
+
+
+@router.patch("/sessions/{session}", response_class=Response, responses=RESTARTED, openapi_extra=FRAGMENT_BODY)
+async def patch_whip(request: Request, session: Annotated[str, Path(max_length=64)]) -> Response:
+    """Take candidates (If-Match has the ETag of the session), or restart ICE (If-Match: *)."""
+    found = sessions_of(request).find(session, _bearer(request))
+    if found.ice is None:
+        raise ApiError(405, "bad_method", "This session has no ICE", headers={"Allow": "DELETE, OPTIONS"})
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FRAGMENT:
+        raise ApiError(415, "bad_type", f"What is patched is {FRAGMENT}", headers={"Accept-Patch": FRAGMENT})
+    fragment, tags = (await request.body()).decode(errors="replace"), _tags(request)
+    if len(fragment) > LONGEST_OFFER:
+        raise ApiError(400, "bad_offer", "The fragment is too long")
+    if not tags:
+        raise ApiError(428, "no_tag", "If-Match has to name the ICE session, or * to restart it")
+    if "*" not in tags and found.ice.tag.strip('"') not in tags:
+        raise ApiError(412, "old_tag", "That ICE session has ended")
+    if "*" not in tags:
+        return Response(status_code=204)
+    rates: OfferRates = request.app.state.offers
+    rates.spend(found.party, time.monotonic())
+    answer = await found.restart(fragment)
+    return Response(answer, 200, found.tag, FRAGMENT)
+
+
+def _tags(request: Request) -> set[str]:
+    """Give the entity tags of If-Match without quotation marks, which some clients write around * (RFC 9725), too."""
+    said = request.headers.get("if-match", "").split(",")
+    return {tag for each in said if (tag := each.strip().removeprefix("W/").strip('"'))}
 
 
 @router.options("/sessions/{session}", include_in_schema=False)
 async def describe_session() -> Response:
     """Say what a session takes."""
-    return Response(status_code=204, headers={"Allow": "DELETE, OPTIONS"})
+    return Response(status_code=204, headers={"Allow": "DELETE, OPTIONS, PATCH", "Accept-Patch": FRAGMENT})

@@ -59,6 +59,8 @@ class Srtp(Struct, frozen=True, tag=True):
         come; until both are there, the leg neither sends nor hears.
     reports
         The keys of RTCP, where that has others because it is on a port of its own (RFC 5764 section 3); None: the same.
+    mki
+        Bytes of the name of a key (MKI) that each packet of the peer has, and none of ours; 0: they have none.
     heard
         Of a leg that was on another worker: the sources (SSRC) of which something was opened there with `receive`, and
         the index of the last packet of each, roll-over counter and sequence number (RFC 3711 section 3.3.1). It is
@@ -70,6 +72,7 @@ class Srtp(Struct, frozen=True, tag=True):
     receive: bytes = b""
     reports: "Srtp | None" = None
     heard: tuple[tuple[int, int], ...] = ()
+    mki: int = 0
 
     @property
     def keyed(self) -> bool:

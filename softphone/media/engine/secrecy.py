@@ -12,7 +12,7 @@ from softphone.media.net.slots import HDR_SIZE, SLOT_SIZE, Letters, SendBuffer, 
 from softphone.media.net.system import copy
 from softphone.media.rtp.header import HEADER_SIZE
 from softphone.media.rtp.rtp import is_report, is_rtp
-from softphone.media.rtp.vault import TRAILER, Safe, Vault, refuse, seal, unseal
+from softphone.media.rtp.vault import TRAILER, Safe, Vault, refuse, seal, unnamed, unseal
 
 __all__ = ["Envelopes", "Opener"]
 
@@ -45,6 +45,7 @@ def open_slots(
         row = find(places, row_at, keys[i])
         if row < 0 or not safes[row].secret:
             continue
+        length[i] = unnamed(safes[row], data[i], length[i], False)
         ssrc = words[i, SSRC_AT // 4]
         seq = int(data[i, 2]) << 8 | int(data[i, 3])
         error = unseal(safes[row], data_at + i * SLOT_SIZE, length_at + i * HDR_SIZE, ssrc, seq, False)

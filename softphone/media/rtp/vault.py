@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from mixer.kernel import Int, kernel, records
 from softphone.errors import MediaError
@@ -18,13 +19,18 @@ from softphone.media.rtp.header import HEADER_SIZE
 from softphone.media.rtp.libsrtp import REPLAYED, SrtpSession
 from softphone.srtp import SRTP_PROFILES
 
-__all__ = ["Safe", "TRAILER", "Vault", "check", "seal", "unseal"]
+__all__ = ["Safe", "TRAILER", "Vault", "check", "seal", "unnamed", "unseal"]
 
 # The largest tag (RFC 7714), and of a report its number (RFC 3711 section 3.4).
 TRAILER = 16 + 4
 # Sources of a peer that are remembered: a telephone changes its own with a transfer or a device, a flooder without end.
 SOURCES = 8
 LONGEST = 1536
+# RFC 4568 section 9.2.
+LONGEST_NAME = 128
+# Bytes of tag that stand behind the name of the key in a packet, and in a report (RFC 3711 section 3.1, RFC 7714): none
+# where the tag is a part of what is encrypted.
+TAGS = {name: (4 if name.endswith("_32") else 10, 10) for name in SRTP_PROFILES if "HMAC" in name}
 Reason: TypeAlias = Literal["key", "replay"]
 REFUSALS: dict[int, Reason] = {1: "key", 2: "replay"}
 KEY, REPLAY = REFUSALS
@@ -42,6 +48,13 @@ SAFE = np.dtype(
         ("outbound", np.uint64),
         ("inbound_reports", np.uint64),  # the same of RTCP
         ("outbound_reports", np.uint64),
+        (
+            "name",
+            np.int64,
+        ),  # bytes of the name of a key (MKI) in what comes, and of the tag behind it, of a report, too
+        ("tag", np.int64),
+        ("report_tag", np.int64),
+        ("known", np.int64),  # how many sources there are
         ("sources", np.uint32, (SOURCES,)),  # of whom something was opened, as packets have them
         ("heard", np.int64, (SOURCES,)),  # index of the last packet of each (RFC 3711 section 3.3.1); `NOTHING_HEARD`
         ("floor", np.int64, (SOURCES,)),  # that of the last one that another worker has opened
@@ -162,7 +175,7 @@ def number(ssrc: Int) -> int:
 @kernel
 def _place(safe: Safe, ssrc: Int) -> int:
     """Find a source of the peer; -1: nothing was opened of it."""
-    for i in range(SOURCES):
+    for i in range(safe.known):
         if safe.sources[i] == ssrc:
             return i
     return -1
@@ -172,14 +185,34 @@ def _place(safe: Safe, ssrc: Int) -> int:
 def _remember(safe: Safe, ssrc: Int) -> int:
     """Remember a source of the peer, and let that go which was the first of those that are remembered."""
     place = safe.next
-    if safe.sources[place] != 0:
+    if safe.known == SOURCES:
         _remove_stream(safe.inbound, safe.sources[place])
         if safe.inbound_reports != safe.inbound:
             _remove_stream(safe.inbound_reports, safe.sources[place])
+    safe.known = min(safe.known + 1, SOURCES)
     safe.sources[place] = ssrc
     safe.heard[place] = safe.floor[place] = NOTHING_HEARD
     safe.next = (place + 1) % SOURCES
     return place
+
+
+@kernel
+def unnamed(safe: Safe, d: NDArray[np.uint8], length: Int, report: bool) -> int:
+    """Take the name of its key (MKI) out of a packet of a row, where packets have one; gives its length then.
+
+    Parameters
+    ----------
+    safe, report
+        As of :func:`seal`.
+    d, length
+        The packet, uint8, and how many bytes it has.
+    """
+    tag, end = safe.report_tag if report else safe.tag, length - safe.name
+    if safe.name == 0 or end < HEADER_SIZE + tag:
+        return int(length)
+    for i in range(end - tag, end):
+        d[i] = d[i + safe.name]
+    return int(end)
 
 
 @kernel
@@ -268,6 +301,7 @@ class Vault:
             _begin(safe, srtp)
         safe.inbound, safe.outbound = held.addresses
         safe.inbound_reports, safe.outbound_reports = (reports or held).addresses
+        safe.name, (safe.tag, safe.report_tag) = srtp.mki, TAGS.get(srtp.profile, (0, 0))
         safe.secret, self._held[row] = True, held._replace(reports=reports)
         return held.outbound is not None and held.outbound is not before.outbound
 
@@ -281,8 +315,8 @@ class Vault:
         if (held := self._held.get(row)) is None:
             return None
         safe, reports = self.table[row], None if held.reports is None else held.reports.srtp
-        known = zip(safe["sources"].tolist(), safe["heard"].tolist(), strict=True)
-        heard = tuple((number(ssrc), index) for ssrc, index in known if ssrc and index != NOTHING_HEARD)
+        known = zip(safe["sources"][: safe["known"]].tolist(), safe["heard"].tolist(), strict=False)
+        heard = tuple((number(ssrc), index) for ssrc, index in known if index != NOTHING_HEARD)
         return msgspec.structs.replace(held.srtp, reports=reports, heard=heard)
 
     def refused(self, row: int) -> int:
@@ -320,7 +354,8 @@ class Vault:
         size = len(datagram)
         if size > LONGEST or size < HEADER_SIZE - 4 * report:
             return libsrtp.BAD
-        self._packet[:size], self._length[0] = np.frombuffer(datagram, np.uint8), size
+        self._packet[:size] = np.frombuffer(datagram, np.uint8)
+        self._length[0] = unnamed(self.table[row], self._packet, size, report) if inward else size
         ssrc = int(self._packet[4 if report else 8 :][:4].view(np.uint32)[0])
         seq = int.from_bytes(datagram[2:4])
         at = self._packet.ctypes.data, self._length.ctypes.data
@@ -333,7 +368,8 @@ class Vault:
 def _begin(safe: Safe, srtp: Srtp) -> None:
     """Let a row begin with what was heard elsewhere with its keys."""
     safe.sources[:], safe.heard[:], safe.floor[:] = 0, NOTHING_HEARD, NOTHING_HEARD
-    safe.next, safe.reason, safe.told = len(srtp.heard) % SOURCES, 0, False
+    safe.known, safe.reason, safe.told = min(len(srtp.heard), SOURCES), 0, False
+    safe.next = safe.known % SOURCES
     for place, (ssrc, index) in enumerate(srtp.heard[:SOURCES]):
         safe.sources[place], safe.heard[place], safe.floor[place] = number(ssrc), index, index
 
@@ -352,4 +388,6 @@ def check(srtp: Srtp | None) -> None:
     size = SRTP_PROFILES.get(srtp.profile)
     if size is None or any(len(key) not in (0, size) for key in (srtp.send, srtp.receive)):
         raise MediaError(f"no profile of SRTP, or keys that are not of its length: {srtp!r}")
+    if not 0 <= srtp.mki <= LONGEST_NAME:
+        raise MediaError(f"no name of a key has {srtp.mki} bytes")
     libsrtp.load()

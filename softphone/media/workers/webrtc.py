@@ -67,6 +67,8 @@ class WebrtcLeg:
         When it was described.
     names, places
         What it is known by: user fragments, and addresses that its peer has shown.
+    kin
+        The legs of its peer: a call that moves has one on each of two workers for a while.
     over
         Why nothing comes of it any more, one of `REASONS`; "": it goes on.
     """
@@ -79,6 +81,7 @@ class WebrtcLeg:
         self.over = ""
         self.names: tuple[str, ...] = ()
         self.places: set[Place] = set()
+        self.kin = {self}
         self._peer: tuple[object, ...] = ()
 
     def describe(self, ice: Ice, identity: Identity, now: float) -> None:
@@ -95,6 +98,8 @@ class WebrtcLeg:
         """Go on with the keys of a leg of the same peer, on another worker; where the peer is, its checks say anew."""
         self.dtls, self._peer, self.since_s = before.dtls, before._peer, before.since_s
         self.ice.seen_s = before.ice.seen_s
+        before.kin.add(self)
+        self.kin = before.kin
 
     @property
     def told(self) -> LegSpec:
@@ -135,8 +140,9 @@ class WebrtcMedia(Media):
         self.families = inner.families
         self.fingerprint = self.certificate = str(self._identity.fingerprint)
         self._legs: dict[int, WebrtcLeg] = {}
-        # By the port that checks come to, and our user fragment: a call that moves has it on two workers for a while.
+        # By the port that checks come to, and our user fragment, which the legs of one peer have in common.
         self._by_name: dict[tuple[int, str], WebrtcLeg] = {}
+        self._by_ufrag: dict[str, WebrtcLeg] = {}
         self._by_address: dict[Place, WebrtcLeg] = {}
         self._shaking: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -164,7 +170,7 @@ class WebrtcMedia(Media):
     async def _open(self, request: OpenLeg, spec: LegSpec, ice: Ice) -> LegInfo:
         info = await self._inner.ask(request)
         leg = WebrtcLeg(info, spec, ice)
-        if before := next((each for each in self._legs.values() if ice.ufrag in each.names), None):
+        if before := self._by_ufrag.get(ice.ufrag):
             leg.succeed(before)
         self._know(leg, ice)
         return info
@@ -191,6 +197,7 @@ class WebrtcMedia(Media):
         self._unname(leg)
         leg.names = leg.ice.names
         self._by_name.update({(leg.port, name): leg for name in leg.names})
+        self._by_ufrag.update(dict.fromkeys(leg.names, leg))
         self._begin(leg)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(STEP_S, self._run)
@@ -199,7 +206,8 @@ class WebrtcMedia(Media):
         leg = self._legs.pop(number, None)
         if leg is None:
             return
-        if leg.dtls is not None and all(each.dtls is not leg.dtls for each in self._legs.values()):
+        leg.kin.discard(leg)
+        if leg.dtls is not None and all(each.dtls is not leg.dtls for each in leg.kin):
             self._send(leg, leg.dtls.close())
         self._unname(leg)
         for place in leg.places:
@@ -209,6 +217,11 @@ class WebrtcMedia(Media):
     def _unname(self, leg: WebrtcLeg) -> None:
         for name in leg.names:
             self._by_name.pop((leg.port, name), None)
+            if self._by_ufrag.get(name) is leg:
+                del self._by_ufrag[name]
+                for other in leg.kin:
+                    if other is not leg and name in other.names:
+                        self._by_ufrag[name] = other
 
     def _place(self, leg: WebrtcLeg, sender: MediaAddress) -> None:
         """Know a leg by an address that its peer has shown, and no more by those that it has left."""

@@ -230,17 +230,20 @@ def test_reports_may_have_keys_of_their_own(profile: str) -> None:
 
 
 @profiles
-def test_a_source_is_numbered_on_by_another_vault_and_nothing_is_heard_twice(profile: str) -> None:
+@pytest.mark.parametrize("source", [7, 0])
+def test_a_source_is_numbered_on_by_another_vault_and_nothing_is_heard_twice(profile: str, source: int) -> None:
     """Two sources have begun their numbers anew, one will while its leg is on the way; a third has sent reports."""
     srtp = keys(profile)
     theirs, here, there = Secrets(profile, srtp.receive), vault(srtp), Vault(4)
     sent = [
-        theirs.seal(packet(seq, ssrc=ssrc)) for ssrc, first in ((7, 0), (2**31 + 9, 20_000)) for seq in steps(first)
+        theirs.seal(packet(seq, ssrc=ssrc))
+        for ssrc, first in ((source, 0), (2**31 + 9, 20_000))
+        for seq in steps(first)
     ]
     for each in (*sent, theirs.seal_report(REPORT.replace(b"\0\0\0\7", b"\0\0\0\x11"))):
         assert here.open(0, each, report=each[1] >= 192) is not None
     handed = here.keys(0)
-    assert handed is not None and {ssrc for ssrc, _ in handed.heard} == {7, 2**31 + 9}
+    assert handed is not None and {ssrc for ssrc, _ in handed.heard} == {source, 2**31 + 9}
     assert all(index >> 16 == 3 for _, index in handed.heard)
     there.put(0, msgspec.msgpack.decode(msgspec.msgpack.encode(handed), type=Srtp))
     assert not any(there.open(0, each) for each in sent)
@@ -258,6 +261,28 @@ def steps(first: int) -> list[int]:
     """Numbers that begin anew three times, and a late one at the end."""
     leaps = [first + 30_000 * k for k in range(7 + (first == 0))]
     return [*leaps, leaps[-1] + 2, leaps[-1] + 1]
+
+
+@profiles
+@pytest.mark.parametrize("size", [1, 4, 128])
+def test_a_name_of_the_key_is_taken_out_of_what_comes(profile: str, size: int) -> None:
+    """Before the tag, or behind it where the tag is a part of what is encrypted (RFC 3711 section 3.1, RFC 7714)."""
+    srtp = msgspec.structs.replace(keys(profile), mki=size)
+    theirs, ours = Secrets(profile, srtp.receive), vault(srtp)
+
+    def named(sealed: bytes, tag: int) -> bytes:
+        end = len(sealed) - (tag if "HMAC" in profile else 0)
+        return sealed[:end] + bytes(range(size)) + sealed[end:]
+
+    short = 4 if profile.endswith("_32") else 10
+    for seq in (1, 2):
+        came = named(theirs.seal(packet(seq)), short)
+        assert ours.open(0, came) == packet(seq)
+        assert ours.open(0, came) is None  # again
+        assert ours.open(0, named(theirs.seal_report(REPORT), 10), report=True) == REPORT
+    for length in range(len(named(theirs.seal(packet(3)), short))):
+        assert ours.open(0, came[:length]) is None
+    assert Secrets(profile, srtp.send).open(ours.seal(0, packet(9)) or b"") == packet(9)
 
 
 @profiles
