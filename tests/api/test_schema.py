@@ -11,7 +11,7 @@ from tests.support.processes import ServerProcess
 from tests.support.rest import Rest
 
 # The stream of events has no end, and no program makes up descriptions of media; both have tests of their own.
-APART = ("/api/v1/events", "/whip/{to}")
+APART = ("/api/v1/events", "/whip/{to}", "/whip/sessions/{session}")
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 SECONDS = 60
 

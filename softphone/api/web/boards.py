@@ -226,6 +226,7 @@ class Boards:
             sockets = self._sockets[party] = []
             party.on_over.append(lambda: self._over(party))
             party.client.on_offer_wanted = lambda: self._renew(party)
+            party.client.can_be_asked = lambda: bool(self._sockets.get(party))
         follower = Follower(party)
         sockets.append(follower)
         if len(sockets) > MOST_SOCKETS:

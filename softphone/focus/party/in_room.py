@@ -4,6 +4,7 @@ from mixer.rules.roles import Place
 from softphone.calls.leg import CallLeg
 from softphone.calls.moving import move
 from softphone.errors import OtherWorker
+from softphone.focus.party.signalling import HttpCall
 from softphone.focus.session import Party, PartyPath
 from softphone.media.contract.messages import Configure, JoinRoom, LeaveRoom
 from softphone.media.workers.client import Media
@@ -40,6 +41,11 @@ class LegInRoom:
             return None
         transport = "http" if self._leg.call is None else self._leg.call.source.transport
         return PartyPath(transport, self._leg.spec.codec, self._leg.cipher)
+
+    def can_go(self, room: int, client: HttpCall | None) -> bool:
+        """Whether its `client` (None: a SIP phone) can be told to send to the worker of a room, if that is another."""
+        fixed = client is not None and not client.can_be_asked()
+        return not fixed or self._leg.number is None or not self._media.apart(self._leg.number, room)
 
     async def enter(self) -> None:
         """Put it in, if it has been let in; when the room is on another worker, media moves there first.

@@ -136,6 +136,10 @@ class Member:
         """Whether it has been let into a room."""
         return self._place.inside
 
+    def can_go(self, room: int) -> bool:
+        """Whether its client can follow it into a room, by `LegInRoom.can_go`."""
+        return self._place.can_go(room, self._client)
+
     @property
     def over(self) -> bool:
         """Whether its call has ended."""

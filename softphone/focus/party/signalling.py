@@ -61,6 +61,8 @@ class HttpCall:
         Called when it is over, before `on_ended`: its resource is no more.
     on_offer_wanted
         Asks it to offer anew; whether it can be asked.
+    can_be_asked
+        Whether it can be.
     reason
         Why it is over, or is about to be; empty: it is not.
     """
@@ -70,6 +72,7 @@ class HttpCall:
         self.on_ended: Callable[[str], object] | None = None
         self.on_closed: Callable[[], object] = lambda: None
         self.on_offer_wanted: Callable[[], bool] = lambda: False
+        self.can_be_asked: Callable[[], bool] = lambda: False
         self.state = InviteState.CONFIRMED
         self.reason = ""
 

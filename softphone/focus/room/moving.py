@@ -45,11 +45,13 @@ def move(
     Raises
     ------
     WrongState
-        The conference does not let it in; it stays where it is.
+        The conference does not let it in, or its client cannot follow; it stays where it is.
     """
     known, party = member.party.facts, member.party
     if known is None or (party.end is not None and party.status not in TALKING):
         raise WrongState("Its call is not answered")
+    if not member.can_go(there.room):
+        raise WrongState("Its client cannot be told to send its media to where that conference is")
     came = Admission.of(known, party, caller, brought=brought)
     wanted = replace(came, role=role or came.role, muted=came.muted if muted is None else muted)
     refused = there.admit(member, wanted)

@@ -60,6 +60,10 @@ class Media:
         """Have a request carried out after those before, and never know whether it was."""
         raise NotImplementedError
 
+    def apart(self, leg: int, room: int) -> bool:
+        """Whether a leg and a room are on different workers: media would have to go to another address."""
+        return False
+
 
 class MediaChannel(Media):
     """`Media` whose requests and replies carry numbers; see `softphone.media.engine.desk`."""

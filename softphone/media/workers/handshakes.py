@@ -91,6 +91,10 @@ class DtlsMedia(Media):
         """Have a request carried out; see `Media.tell`."""
         self._inner.tell(request)
 
+    def apart(self, leg: int, room: int) -> bool:
+        """Whether a leg and a room are on different workers; see `Media.apart`."""
+        return self._inner.apart(leg, room)
+
     def told(self, leg: int) -> LegSpec | None:
         """Give what the worker was told to do for a leg; None: it is none of ours."""
         return self._legs[leg].told if leg in self._legs else None

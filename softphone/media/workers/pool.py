@@ -112,6 +112,10 @@ class Pool(Media):
         with suppress(MediaError):
             self._found(request).tell(request)
 
+    def apart(self, leg: int, room: int) -> bool:
+        """Whether a leg and a room are on different workers; see `Media.apart`."""
+        return leg // RANGE != room // RANGE
+
     def _found(self, request: MediaRequest[Any]) -> WorkerProcess:
         """Find the worker of what a request is about."""
         workers = {self._worker(kind, number) for kind, number in numbers(request)}

@@ -163,6 +163,10 @@ class WebrtcMedia(Media):
         """Have a request carried out; see `Media.tell`."""
         self._inner.tell(request)
 
+    def apart(self, leg: int, room: int) -> bool:
+        """Whether a leg and a room are on different workers; see `Media.apart`."""
+        return self._inner.apart(leg, room)
+
     def told(self, leg: int) -> LegSpec:
         """Give what the worker was told to do for a leg of WebRTC."""
         return self._legs[leg].told
