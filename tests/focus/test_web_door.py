@@ -263,26 +263,6 @@ def test_what_a_party_may_and_hears_is_the_same_without_a_sip_call(play: Play) -
     play(scene)
 
 
-def test_who_cannot_be_told_to_send_elsewhere_stays_where_it_is(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A WHIP client has no connection over which it could be asked for another offer."""
-
-    async def scene(bridge: WebBridge) -> None:
-        there = await bridge.room(Settings())
-        joined = await bridge.comes(GUEST)
-        here, party = joined.party.session, joined.party.id
-        monkeypatch.setattr(bridge.media, "apart", lambda leg, room: room == there.room)
-        with pytest.raises(WrongState, match="cannot be told"):
-            await bridge.control.move(here, party, there.session.id)
-        await asyncio.sleep(1.0)
-        assert joined.party.session == here and not joined.party.member.over
-        joined.party.client.can_be_asked = lambda: True
-        await bridge.control.move(here, party, there.session.id)
-        await asyncio.sleep(1.0)
-        assert joined.party.session == there.session.id
-
-    play(scene)
-
-
 @pytest.mark.parametrize("how", ["leaves", "silent", "kicked", "removed", "room ends"])
 def test_however_it_ends_the_party_is_gone_and_said_to_be_once(play: Play, how: str) -> None:
     async def scene(bridge: WebBridge) -> None:

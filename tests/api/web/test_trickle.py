@@ -9,6 +9,7 @@ from softphone.api.web.fragments import FRAGMENT, credentials_of, fragment_of, r
 from softphone.server import Server
 from tests.api.web.test_whip_peer import hears, http, until, web, whip
 from tests.focus.phone import conference
+from tests.support.browsers import CHROME
 from tests.support.webrtc_peer import WebPeer
 
 __all__ = ["http", "web"]
@@ -21,57 +22,63 @@ CANDIDATE = (
 )
 
 
+class Patched:
+    """A session of WHIP that has begun, and what is patched there."""
+
+    def __init__(self, http: httpx.AsyncClient, begun: httpx.Response) -> None:
+        assert begun.status_code == 201 and begun.headers["accept-patch"] == FRAGMENT
+        self.where, self.tag, self.answer = begun.headers["location"], begun.headers["etag"], begun.text
+        self._http = http
+
+    async def __call__(self, fragment: str, match: str | None, kind: str = FRAGMENT) -> httpx.Response:
+        headers = {"Content-Type": kind} | ({} if match is None else {"If-Match": match})
+        return await self._http.patch(self.where, content=fragment, headers=headers)
+
+
+async def begun(http: httpx.AsyncClient, to: object, offer: str) -> Patched:
+    return Patched(http, await http.post(f"/whip/{to}", content=offer, headers={"Content-Type": "application/sdp"}))
+
+
 async def test_candidates_are_taken_and_ice_is_restarted_while_sound_goes_on(
     web: Server, http: httpx.AsyncClient
 ) -> None:
     token = (await conference(web)).token
     one, two = WebPeer(440.0), WebPeer(700.0)
     try:
-        begun = await http.post(
-            f"/whip/{token}", content=await one.offer(), headers={"Content-Type": "application/sdp"}
-        )
-        assert begun.status_code == 201 and begun.headers["accept-patch"] == FRAGMENT
-        await one.take(begun.text)
+        patch = await begun(http, token, await one.offer())
+        await one.take(patch.answer)
         await whip(http, token, two)
         await until(lambda: hears(one, 700.0) and hears(two, 440.0))
-        where, tag, offered = (
-            begun.headers["location"],
-            begun.headers["etag"],
-            credentials_of(one.pc.localDescription.sdp),
-        )
+        offered = credentials_of(one.pc.localDescription.sdp)
         assert offered is not None
-
-        async def patched(fragment: str, match: str | None, kind: str = FRAGMENT) -> httpx.Response:
-            headers = {"Content-Type": kind} | ({} if match is None else {"If-Match": match})
-            return await http.patch(where, content=fragment, headers=headers)
-
         more = CANDIDATE.format(offered.ufrag, offered.password)
-        assert (await patched(more, tag)).status_code == 204
-        assert (await patched(more, None)).status_code == 428
-        assert (await patched(more, '"other"')).status_code == 412
-        assert (await patched(more, tag, "application/sdp")).status_code == 415
-        assert (await patched("a=mid:0\r\n", "*")).status_code == 400
+        assert (await patch(more, patch.tag)).status_code == 204
         # The checks of before go on, and so does sound, till those with the new credentials come.
-        again = await patched(CANDIDATE.format("newufrag", "n" * 24), '"*"')
+        again = await patch(CANDIDATE.format("newufrag", "n" * 24), '"*"')
         assert again.status_code == 200 and again.headers["content-type"].startswith(FRAGMENT)
-        ours, before = credentials_of(again.text), credentials_of(begun.text)
-        assert ours is not None and before is not None and ours != before
-        assert again.headers["etag"] == ours.tag != tag
+        ours = credentials_of(again.text)
+        assert ours is not None and again.headers["etag"] == ours.tag != patch.tag
         assert "a=ice-lite\r\n" in again.text and "a=candidate:" in again.text and "fingerprint" not in again.text
-        assert (await patched(more, tag)).status_code == 412 and (await patched(more, ours.tag)).status_code == 204
-        (member,) = (
-            each
-            for each in web.focus.context.legs.values()
-            if each.media.spec.ice and each.media.spec.ice.peer == "newufrag"
-        )
-        assert member.media.spec.ice is not None and member.media.spec.ice.ufrag == ours.ufrag
+        assert (await patch(more, patch.tag)).status_code == 412 and (await patch(more, ours.tag)).status_code == 204
+        sides = [each.media.spec.ice for each in web.focus.context.legs.values()]
+        assert [each.ufrag for each in sides if each and each.peer == "newufrag"] == [ours.ufrag]
         one.heard.clear()
         await until(lambda: len(one.heard) > 30 and hears(one, 700.0))
-        assert (await http.delete(where)).status_code == 200
-        assert (await patched(more, ours.tag)).status_code == 404
+        assert (await http.delete(patch.where)).status_code == 200
+        assert (await patch(more, ours.tag)).status_code == 404
     finally:
         await one.close()
         await two.close()
+
+
+async def test_what_is_no_patch_of_a_session_is_refused(web: Server, http: httpx.AsyncClient) -> None:
+    patch = await begun(http, (await conference(web)).token, CHROME)
+    more = CANDIDATE.format("abcd", "p" * 22)
+    assert (await patch(more, None)).status_code == 428
+    assert (await patch(more, '"other"')).status_code == 412
+    assert (await patch(more, patch.tag, "application/sdp")).status_code == 415
+    assert (await patch("a=mid:0\r\n", "*")).status_code == 400
+    assert (await patch(more, f'"other", {patch.tag}')).status_code == 204
 
 
 def test_an_offer_begins_anew_with_the_credentials_of_a_fragment() -> None:
