@@ -32,9 +32,10 @@ class Tick:
     """
 
     def __init__(self, lanes: Sequence[Lane], parties: Parties) -> None:
-        self.lanes, self._parties = lanes, parties
+        self.lanes = lanes
         self.frame_of_row: NDArray[np.int64] = parties["frame"]
         self.private: NDArray[np.bool_] = parties["private"]
+        self._lane_of, self._ear_lane = parties["lane"], parties["ear_lane"]
         self.talking_started: Rows = NOBODY
         self.talking_stopped: Rows = NOBODY
         self.keys: list[tuple[int, str]] = []
@@ -59,7 +60,7 @@ class Tick:
         ndarray of int16, shape (samples,)
             A view, at the rate that it hears; silence where nothing is to be sent, since the last frame is silence.
         """
-        frame: Frame = self.lanes[self._parties[row].ear_lane].frames[self.frame_of_row[row]]
+        frame: Frame = self.lanes[self._ear_lane[row]].frames[self.frame_of_row[row]]
         return frame
 
     def said_by(self, row: int) -> Frame:
@@ -76,7 +77,7 @@ class Tick:
         ndarray of int16, shape (samples,)
             A view, at the rate that it speaks.
         """
-        frame: Frame = self.lanes[self._parties[row].lane].heard[row]
+        frame: Frame = self.lanes[self._lane_of[row]].heard[row]
         return frame
 
     def room_frame(self, room: int, lane: int = 0) -> Frame:
