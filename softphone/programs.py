@@ -1,14 +1,32 @@
-"""Programs that the settings name: run without a shell, with a time, and killed with all they started."""
+"""Child processes: programs that the settings name, with a time limit and without a shell; and our own, in Python."""
 
 import asyncio
 import contextlib
 import os
 import signal
+import sys
 from asyncio import timeout
 from collections.abc import Mapping, Sequence
 from typing import IO
 
-__all__ = ["run"]
+__all__ = ["python", "run"]
+
+
+def python(*arguments: str) -> list[str]:
+    """Give the command line of a child in Python that imports from the same places as this process.
+
+    By itself ``-m`` or ``-c`` imports from the working folder first. The installed program does not: its child would
+    take another copy of the package, or whatever somebody else has put there. ``-P`` leaves the working folder out.
+
+    Parameters
+    ----------
+    arguments
+        What follows the interpreter: ``-m``, a module and its arguments.
+    """
+    with contextlib.suppress(OSError):  # a working folder that is gone has no modules
+        if not {"", os.getcwd()}.isdisjoint(sys.path):
+            return [sys.executable, *arguments]
+    return [sys.executable, "-P", *arguments]
 
 
 async def run(

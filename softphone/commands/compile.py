@@ -2,12 +2,13 @@
 
 import os
 import subprocess
-import sys
 import time
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from softphone.programs import python
 
 __all__ = ["compile_"]
 
@@ -53,5 +54,5 @@ def _second() -> subprocess.Popen[bytes] | None:
     """Have a process compile from the other end, where there is a second core; what it leaves undone is done here."""
     if (os.cpu_count() or 1) < 2:
         return None
-    command = [sys.executable, "-c", "from softphone.media.engine.warm import backwards; backwards()"]
+    command = python("-c", "from softphone.media.engine.warm import backwards; backwards()")
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from softphone.config import DEV_PATH, load
 from softphone.errors import SoftphoneError
+from softphone.programs import python
 
 if TYPE_CHECKING:
     import httpx
@@ -105,7 +105,7 @@ async def running_bridge(data: Path, *options: str) -> AsyncIterator[DemoServer]
     import httpx  # not at the top: it would be a fifth of the time that any command takes to start
 
     ports = ("--sip-port", "0", "--http-port", "0", "--rtp-port", "0")
-    command = (sys.executable, "-m", "softphone", "serve", "--config", str(DEV_PATH), "--data", str(data), *ports)
+    command = python("-m", "softphone", "serve", "--config", str(DEV_PATH), "--data", str(data), *ports)
     log = data / "serve.log"
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(

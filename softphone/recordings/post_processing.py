@@ -1,13 +1,12 @@
 """Processing of a finished recording: conversion if configured, then hook and webhook."""
 
-import sys
 from pathlib import Path
 
 import msgspec
 import structlog
 
 from softphone.config import RecordingConfig
-from softphone.programs import run
+from softphone.programs import python, run
 from softphone.recordings.entry import Entry, encode
 from softphone.recordings.files import RecordingFiles
 from softphone.webhooks import Target, Webhooks
@@ -52,7 +51,7 @@ class PostProcessing:
         folder = self._shelf.folder(entry.id)
         names = {name: str(Path(name).with_suffix(f".{wanted}")) for name in entry.files}
         for source, target in names.items():
-            command = [sys.executable, "-m", "softphone.recordings.convert", str(folder / source), str(folder / target)]
+            command = python("-m", "softphone.recordings.convert", str(folder / source), str(folder / target))
             problem = await run(command, timeout_s=CONVERT_TIMEOUT_S)
             if problem is not None:
                 log.error("recording_not_converted", recording=entry.id, file=source, error=problem)

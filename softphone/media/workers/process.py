@@ -4,7 +4,6 @@ import asyncio
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +25,7 @@ from softphone.media.contract.messages import (
 )
 from softphone.media.contract.settings import WorkerSettings
 from softphone.media.workers.client import MediaChannel
+from softphone.programs import python
 
 __all__ = ["WorkerProcess"]
 
@@ -113,7 +113,7 @@ class WorkerProcess(MediaChannel, asyncio.Protocol):
         """Start the process with its end of the channel."""
         settings = msgspec.structs.replace(self._settings, fd=fd)
         return subprocess.Popen(
-            [sys.executable, "-m", "softphone.media.workers.worker", msgspec.json.encode(settings).decode()],
+            python("-m", "softphone.media.workers.worker", msgspec.json.encode(settings).decode()),
             pass_fds=[fd],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
