@@ -1,4 +1,4 @@
-"""Secrets that nobody typed: made on the first run, kept in the data folder, readable by the owner only.
+"""Generated secrets: made at the first start, kept in the data folder, readable by the owner only.
 
 The password of the mail server, which nobody can make up, may be written there by hand::
 

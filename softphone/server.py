@@ -1,4 +1,4 @@
-"""The bridge in one piece: store, signalling, media workers, focus and HTTP, started and stopped together.
+"""The server: store, signalling, media workers, focus and HTTP, started and stopped together.
 
 ::
 

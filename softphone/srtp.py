@@ -1,4 +1,4 @@
-"""SRTP as signalling and media both know it: its profiles, and whether a call is to be encrypted."""
+"""SRTP for signalling and media: profiles, and the encryption policy of a call."""
 
 from typing import Literal, TypeAlias
 

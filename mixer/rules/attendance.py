@@ -1,4 +1,4 @@
-"""The parties of a session, with counts and lists kept as they change, so that no question walks over all."""
+"""The parties of a session, with counts and lists that are kept up to date, so that no query walks over all."""
 
 from bisect import bisect_left, insort
 from collections import OrderedDict

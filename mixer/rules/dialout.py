@@ -1,4 +1,4 @@
-"""Numbers that are rung, and join when they answer and press 1."""
+"""Dial-out: numbers that are called and join after they answer and press 1."""
 
 from mixer.rules import announcements
 from mixer.rules.admission import enter, let_in, make_party, no_hidden, obstacle, refused, remove, stand

@@ -1,4 +1,4 @@
-"""One caller's way in, as a value: asked for a code, perhaps for its name, let through or sent away.
+"""Entrance of one caller, as a value: code, recorded name, admission or refusal.
 
 `Entrance.handle` is told what happened and answers what to do, in order. Codes are known elsewhere: `Check` asks
 whether one is right, and `Checked` tells. Steps::

@@ -1,4 +1,4 @@
-"""Numbers that a conference has called, until they are given up or the party that answered has left."""
+"""Numbers called by a conference, until the call fails or the party leaves."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Keys pressed on a telephone become commands: what a sequence means is data, per role (`mixer.rules.menus`).
+"""Key sequences to commands; the menus are data, per role (`mixer.rules.menus`).
 
 A menu maps sequences to command names. ``*91`` stands for itself; a sequence that ends in ``N`` takes a number: ``*8N``
 is ``*8``, then digits, ended by ``#`` or by a pause. One sequence may begin another (``*9`` and ``*90``): then a pause

@@ -1,4 +1,4 @@
-"""The life of a conference: what a host's coming and going does, what emptiness does, and the end."""
+"""Lifetime of a conference: effects of the host's presence, of an empty room, and the end."""
 
 from mixer.rules import announcements
 from mixer.rules.attendance import Participant

@@ -1,4 +1,4 @@
-"""Microphones: whose are off, who may turn its own on, and how those begin that come later."""
+"""Mute state of the parties, who may unmute itself, and the initial state of later parties."""
 
 from mixer.rules.attendance import Attendance, Participant
 from mixer.rules.effects import Effect, MuteChanged

@@ -1,4 +1,4 @@
-"""Commands for many: who is chosen, and the same done to each."""
+"""Commands for several parties: selection of the targets, and the command for each."""
 
 from collections.abc import Callable, Collection
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The timers of a session: when each is due, and what is done then."""
+"""Timers of a session: when each is due, and its action."""
 
 from collections.abc import Callable, Iterator
 from itertools import islice

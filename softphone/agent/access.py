@@ -1,4 +1,4 @@
-"""The way of an agent to its servers: their addresses, our address as they see it, and the transport."""
+"""Transport of an agent to its servers: their addresses, the local address as they see it."""
 
 from dataclasses import dataclass
 from functools import partial

@@ -1,4 +1,4 @@
-"""The state of a conference as its focus tells it (RFC 4575): documents read, whole ones and those of what changed."""
+"""Conference state from RFC 4575 documents, full and partial."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field

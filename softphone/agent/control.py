@@ -1,4 +1,4 @@
-"""One call as its agent runs it: signalling, media, keys and the end. `Call` is what the application sees of it."""
+"""Control of one call by its agent: signalling, media, keys and the end. `Call` is its public interface."""
 
 import asyncio
 import inspect

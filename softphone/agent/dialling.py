@@ -1,4 +1,4 @@
-"""Calls on their way out: redirections followed, refusals explained, all given up when the agent is left."""
+"""Outgoing calls: redirections, causes of refusals, cancellation when the agent is left."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Keys by DTLS for the calls of agents; loaded with the first call that may be encrypted."""
+"""DTLS handshakes of the calls of agents; imported with the first call that may be encrypted."""
 
 import time
 from collections import Counter

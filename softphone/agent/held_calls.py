@@ -1,4 +1,4 @@
-"""The calls of an agent that are not over, as many as it may have."""
+"""The active calls of an agent, with their maximum number."""
 
 from softphone.agent.call import Call
 from softphone.agent.control import CallControl, Errands, Signalling

@@ -1,4 +1,4 @@
-"""A way to the peer of a call by ICE (RFC 8445) as a client needs it: candidates, checks, and DTLS for keys of SRTP.
+"""ICE client (RFC 8445) of a call: candidates, checks, and the DTLS handshake for SRTP keys.
 
 The leg of the call is on a port of its plane, as any other; its peer is the near end of the path, on the same address
 of this machine. Its packets, encrypted by the leg, go through as they are. `aioice` asks the servers, checks the pairs

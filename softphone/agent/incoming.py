@@ -1,4 +1,4 @@
-"""Calls that come in to an agent: refused, put in the place of another, or handed to the application, ringing."""
+"""Incoming calls of an agent: refused, replacing another call, or given to the application while ringing."""
 
 import logging
 from collections.abc import Callable, Coroutine

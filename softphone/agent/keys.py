@@ -1,4 +1,4 @@
-"""Keys of one call: those that the peer has pressed and nobody has read yet."""
+"""Received DTMF keys of one call that have not been read yet."""
 
 import asyncio
 from collections import deque

@@ -1,4 +1,4 @@
-"""The way from an agent to others: whom it means by a name, by which proxy, and who is shown its password."""
+"""Addressing of an agent: targets of names, outbound proxy, and the hosts that get its password."""
 
 import re
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The media half of one call: a room with two members, the peer's leg and the application."""
+"""Media of one call: a room with two members, the peer's leg and the application."""
 
 from contextlib import suppress
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Media of all agents of an event loop: they share one tick, however many they are.
+"""Media plane of all agents of an event loop: one tick for all of them.
 
 A tick costs half a millisecond or so before anybody is served. One for each of twenty agents would fill a core; shared,
 twenty agents with a call each cost what one agent with twenty calls does.

@@ -1,4 +1,4 @@
-"""Sound that is being said: how much of it has been heard, and an end to it when the peer breaks in."""
+"""Audio being played: how much of it has been heard, and its interruption."""
 
 import asyncio
 import logging

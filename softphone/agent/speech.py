@@ -1,4 +1,4 @@
-"""What the application says in one call: turns in a bounded queue, given to the tick a fifth of a second at a time."""
+"""Speech of one call: playbacks in a bounded queue, given to the tick 200 ms at a time."""
 
 import asyncio
 import math

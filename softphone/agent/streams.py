@@ -1,4 +1,4 @@
-"""Frames on their way from the tick to the application that reads them."""
+"""Frames from the tick to the readers of the application."""
 
 import asyncio
 from collections import deque

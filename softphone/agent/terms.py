@@ -1,4 +1,4 @@
-"""What the media of an agent's calls is to be, and what its way to a peer of WebRTC is asked of."""
+"""Media options of an agent's calls: codecs, encryption, ICE servers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

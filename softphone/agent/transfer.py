@@ -1,4 +1,4 @@
-"""Asking the peer to call somebody else (REFER, RFC 3515), and hearing what becomes of it."""
+"""Transfer of the peer by REFER (RFC 3515), and its progress."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""One utterance: samples of any kind and rate, converted as they are taken."""
+"""One utterance: samples of any type and rate, converted as they are sent."""
 
 import math
 from collections import deque

@@ -1,4 +1,4 @@
-"""Callers of an agent that may be anywhere: by UDP anybody can write any address into an INVITE."""
+"""Unverified callers of an agent: the source of an INVITE over UDP can be forged."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What the application hears in one call: frames fanned out each tick, and recorded; `SpeechQueue` is what it says."""
+"""Received audio of one call: frames to all readers each tick, and to the recorder. `SpeechQueue` has sent audio."""
 
 import logging
 import weakref

@@ -1,4 +1,4 @@
-"""The media of a call whose peer may be one of WebRTC: its leg goes by a path of ICE, and is given the keys of DTLS.
+"""Media of a call with a WebRTC peer: a leg over an ICE path, with keys from DTLS.
 
 ::
 

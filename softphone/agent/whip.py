@@ -1,4 +1,4 @@
-"""Calls by HTTP as WHIP has them (RFC 9725): a request with our offer, and one to leave; what is between goes by media.
+"""WHIP client (RFC 9725): one request with the offer, one to leave.
 
 All of our candidates are in the offer, so nothing is trickled. The answer's status is told as SIP's are.
 """

@@ -1,1 +1,1 @@
-"""The REST faces of the focus."""
+"""HTTP APIs of the focus, one package per contract."""

@@ -1,4 +1,4 @@
-"""Is it well, and what does it do: for load balancers and Prometheus. Neither names anybody.
+"""`/healthz` and `/metrics`: for load balancers and Prometheus, without personal data.
 
 Health is anybody's to ask. Numbers tell how much a business talks: they are for this machine, for who has the token of
 the settings, and for administrators.

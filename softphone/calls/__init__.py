@@ -1,1 +1,1 @@
-"""One call leg, as a server and an agent see it: what was agreed, whose packets are taken, which keys were pressed."""
+"""One call leg, for server and agent: negotiated media, accepted sources, received keys."""

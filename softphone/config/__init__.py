@@ -1,4 +1,4 @@
-"""Settings: one TOML file read once at the edge; the rest of the program gets values."""
+"""Settings: one TOML file, read once at the start; the rest of the program gets values."""
 
 from pathlib import Path
 

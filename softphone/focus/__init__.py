@@ -1,1 +1,1 @@
-"""The conference server: routes INVITEs, keeps sessions and parties, carries out what the rules of a room decide."""
+"""The conference server: routes INVITEs, keeps sessions and parties, carries out the effects of the rules."""

@@ -1,4 +1,4 @@
-"""Recordings of conferences: made, looked after when they are finished, kept for as long as they should be."""
+"""Recordings of conferences: recorder, conversion, hook, and retention."""
 
 from softphone.recordings.active import ActiveRecording, Speaker
 from softphone.recordings.entry import Entry

@@ -1,4 +1,4 @@
-"""What takes a request that came: its call, its subscription, or the handler of its method."""
+"""Dispatch of incoming requests: to their call, their subscription, or the handler of their method."""
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping

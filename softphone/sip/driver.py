@@ -1,4 +1,4 @@
-"""The driver: gives the pure machines sockets, timers and tasks, and brings back what came to who waits for it."""
+"""The driver: sockets, timers and tasks for the protocol machines, and their results for those that await them."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""A SIP node: places calls, registers, and gives what comes to its handlers."""
+"""A SIP node: outgoing calls, registrations, and handlers for incoming requests."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The trace: the messages of the calls there are and were, in bounded memory, to be read by an operator.
+"""The SIP trace: messages of running and ended calls, in bounded memory.
 
 It is a value that knows no socket or clock. Messages are kept as they passed, by their Call-ID; nothing is read from
 them before somebody asks, and then secrets are blotted: what proves who somebody is, or lets him in, is overwritten.

@@ -1,4 +1,4 @@
-"""Reading the history: conferences, who was in them, recordings and calls."""
+"""Reading of the history: conferences, their parties, recordings and calls."""
 
 from collections import defaultdict
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Passes: who was given one into which room, and whether it was used."""
+"""Passes: their holder, their conference, and whether they were used."""
 
 import secrets
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The properties of a conference extension: what they may be, and how some of them are changed."""
+"""Properties of a conference extension: valid values, and changes."""
 
 import dataclasses
 import re

@@ -1,4 +1,4 @@
-"""Credentials that telephones are given by a program: a name that says whose they are, and a password made of it.
+"""Provisioned SIP credentials of phones: a name that identifies the user, and a password derived from it.
 
 Nothing is kept of them. The name is the extension's id and a number; the password is what the installation's secret
 makes of the name and of what is kept of the user's own password. So they are good after a restart, there may be any

@@ -1,4 +1,4 @@
-"""The store: accounts with what belongs to them, and the way to everything else that is kept.
+"""The store: accounts and their data, and access to everything else that is persistent.
 
 ::
 

@@ -1,4 +1,4 @@
-"""A focus without network and sound: its calls and its media are on paper only, and nobody waits for them.
+"""A focus without network and media, whose calls are answered at once.
 
 A change at the media worker is in force at once, as in the order of a worker's socket; its answer takes a moment.
 """

@@ -1,4 +1,4 @@
-"""UDP ports in memory: what is sent to one is there at the next look."""
+"""UDP ports in memory: a datagram is readable as soon as it is sent."""
 
 import errno
 import itertools

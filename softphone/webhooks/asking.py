@@ -1,4 +1,4 @@
-"""Requests to addresses that were checked, whatever their URL's name means a moment later."""
+"""HTTP requests to checked addresses, whatever the host name resolves to later."""
 
 import ssl
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Documents that a user of the API names by URL, asked for under the limits of webhooks: where, how long, how much."""
+"""Documents by URL from users of the API, fetched under the limits of webhooks: address, time, size."""
 
 import asyncio
 from collections.abc import Mapping

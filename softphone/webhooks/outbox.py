@@ -1,4 +1,4 @@
-"""Webhooks that are not delivered yet, in a file: a queue that survives the death of the process.
+"""Undelivered webhooks in a file: a queue that survives the process.
 
 Each line says that a delivery is to be made, or that one is done with. Who opens the file gets what is left, in order.
 """

@@ -1,4 +1,4 @@
-"""Receivers of webhooks, and the addresses that they may be at.
+"""Receivers of webhooks, and their allowed addresses.
 
 A URL comes from a user of the API, and the request to it from inside the operator's network: without a limit whoever
 may make a webhook could send to services that trust their network (server-side request forgery). So an address that is

@@ -1,4 +1,4 @@
-"""The sender of webhooks: a queue and a task for each receiver, attempts with growing pauses between them."""
+"""Sender of webhooks: a queue and a task per receiver, retries with growing pauses."""
 
 import asyncio
 import time

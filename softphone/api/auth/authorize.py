@@ -1,4 +1,4 @@
-"""The page on which a user lets a program have a token: ``authorization_code`` of RFC 6749 section 4.1, with PKCE."""
+"""Login page for authorization codes (RFC 6749 section 4.1), with PKCE."""
 
 import time
 from dataclasses import dataclass

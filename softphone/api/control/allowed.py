@@ -1,4 +1,4 @@
-"""The list of those who may come into a conference by themselves, beside its bans."""
+"""The allow list of a conference, and its bans."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Conferences: made, shown, changed, ended; and their recorder."""
+"""Conferences: create, show, change, end; and their recorder."""
 
 from fastapi import Response
 

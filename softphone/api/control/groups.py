@@ -1,4 +1,4 @@
-"""Breakout groups of a conference: opened, shown, ended. Who is in which is a property of each party."""
+"""Breakout groups of a conference: open, show, end. The group of a party is a member of the party."""
 
 from itertools import chain
 from typing import Annotated

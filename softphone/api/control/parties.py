@@ -1,4 +1,4 @@
-"""Parties of a conference: shown, changed, moved, sent away, kept out; and people called into it."""
+"""Parties of a conference: show, change, move, remove, ban; and calls into it."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Passes: invitations of one person into a conference, made, listed and revoked."""
+"""Passes, which admit one person to a conference: create, list, revoke."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal

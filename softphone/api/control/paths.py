@@ -1,4 +1,4 @@
-"""The parameters of the paths, and the sessions that they mean."""
+"""Path parameters, and their sessions."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The recordings that are kept: listed, shown, downloaded, deleted."""
+"""Stored recordings: list, show, download, delete."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Calls of two while they last: who talks with whom, transfers, parking, and an end. What was is in the history."""
+"""Running two-party calls: parties, transfer, parking, end. Past calls are in the history."""
 
 from datetime import datetime
 from typing import Annotated, Literal

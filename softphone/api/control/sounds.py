@@ -1,4 +1,4 @@
-"""Sounds that administrators bring, or have made of a text, to be played in conferences."""
+"""Sounds uploaded by administrators, or made from text, for playback in conferences."""
 
 import asyncio
 from datetime import datetime

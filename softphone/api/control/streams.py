@@ -1,4 +1,4 @@
-"""Streams of a conference or call: its sound for a program, by WebSocket, and the program's voice."""
+"""Audio streams of a conference or call over WebSocket."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""The SIP messages that passed last, by call, for administrators: as JSON, or as a file for Wireshark."""
+"""The latest SIP messages by call, for administrators: as JSON, or as a pcap file."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Webhooks of the account: administrators say who is told of what by HTTP.
+"""Webhooks of the account, managed by administrators.
 
 Each event is one signed POST of the JSON that the event streams show; see `softphone.webhooks` for headers, signature,
 repetition and allowed addresses.

@@ -1,4 +1,4 @@
-"""Webhooks: whoever asked for it is told by HTTP what happens, as the event streams tell it.
+"""Webhook events: the same events as on the event streams.
 
 `softphone.webhooks` signs, repeats and bounds what is sent; here is who gets which event.
 """

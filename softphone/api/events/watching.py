@@ -1,4 +1,4 @@
-"""Following what happens: events as JSON, who may be told of which, and streams that end when the server stops."""
+"""Event streams: events as JSON, permissions, and their end when the server stops."""
 
 import asyncio
 from collections import Counter, OrderedDict

@@ -1,4 +1,4 @@
-"""Reading JSON bodies that may be empty, absent, or wrong."""
+"""JSON request bodies that may be empty, absent, or invalid."""
 
 from typing import Any, TypeVar
 

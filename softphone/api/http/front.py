@@ -1,4 +1,4 @@
-"""The API as a page for people. It needs nothing from outside, and no script."""
+"""The API documentation as a page, without scripts or external resources."""
 
 from collections.abc import Iterator
 from html import escape

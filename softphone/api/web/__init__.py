@@ -1,4 +1,4 @@
-"""Conferences in a browser: the page, and what it asks the server."""
+"""Conferences in a browser: the page, and its HTTP API."""
 
 from fastapi import APIRouter, FastAPI
 

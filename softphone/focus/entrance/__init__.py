@@ -1,1 +1,1 @@
-"""Requests from outside by SIP: callers, authenticated, asked for codes and led to a room; watchers of a roster."""
+"""Incoming SIP requests: authentication, codes, the way into a room; roster subscriptions."""

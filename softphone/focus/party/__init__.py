@@ -1,1 +1,1 @@
-"""One party: its call and leg, who keeps it, what it is told, how it is rung and called in."""
+"""One party: its call and leg, its member in the room, notifications, and outgoing calls to it."""

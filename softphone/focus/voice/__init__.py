@@ -1,1 +1,1 @@
-"""What can be said and played: prompts in line, numbers, names, sounds that users bring."""
+"""Playback: the queue of prompts, spoken numbers and names, uploaded sounds."""

@@ -1,1 +1,1 @@
-"""Dialogs (RFC 3261 section 12), and which one a message belongs to."""
+"""Dialogs (RFC 3261 section 12), and their lookup for a message."""

@@ -1,4 +1,4 @@
-"""Dialogs (RFC 3261 section 12): who talks to whom, in which order, and which way requests travel.
+"""Dialogs (RFC 3261 section 12): peers, sequence numbers and route set.
 
 A dialog is made from the first request and a response to it. It is found again by Call-ID and tags alone: real
 telephones put odd things into the Request-URI. It builds every later request, and judges the order of those coming in.

@@ -1,4 +1,4 @@
-"""The Replaces header (RFC 3891): which dialog a new call is to take the place of."""
+"""The Replaces header (RFC 3891)."""
 
 from dataclasses import dataclass
 from typing import Self

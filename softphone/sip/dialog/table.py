@@ -1,4 +1,4 @@
-"""Which dialog a message belongs to: those of calls, and the early ones of telephones that ring."""
+"""Lookup of dialogs for messages: confirmed ones, and early ones of ringing phones."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""The Target-Dialog header (RFC 4538): a dialog that the sender of a request outside of it is in, or knows of."""
+"""The Target-Dialog header (RFC 4538)."""
 
 from softphone.sip.dialog.dialog import DialogId
 from softphone.sip.message.grammar import parse_params

@@ -1,4 +1,4 @@
-"""Digest authentication, RFC 3261 section 22 with RFC 8760: challenges, and the answers to them.
+"""Digest authentication (RFC 3261 section 22, RFC 8760): challenges and responses.
 
 MD5 and SHA-256, with qop=auth and without qop (the form of RFC 2069 that several clients still speak).
 """

@@ -1,4 +1,4 @@
-"""The border: bytes from anybody in, a message that holds what RFC 3261 demands out, or one typed error.
+"""Parser of SIP messages: bytes to a message that is valid by RFC 3261, or one typed error.
 
 Clients fold lines, end them with LF alone, write ``Subject :``, leave the reason phrase out, send bytes that are no
 UTF-8, repeat what must not be repeated. What has one meaning is read; what has none is refused, with an answer where

@@ -1,4 +1,4 @@
-"""The check of digest answers (RFC 3261 section 22, RFC 8760): nonces, their counts, and who is who."""
+"""Verification of digest responses (RFC 3261 section 22, RFC 8760): nonces, nonce counts, users."""
 
 import hashlib
 import hmac

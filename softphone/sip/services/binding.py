@@ -1,4 +1,4 @@
-"""A binding of the registrar (RFC 3261 section 10): one telephone of a user, and the way to it.
+"""A binding of the registrar (RFC 3261 section 10): one phone of a user, and its path.
 
 Of ours also what names it over its restarts (RFC 5626 section 4.1), so that a registrar knows it again.
 """

@@ -1,4 +1,4 @@
-"""Event notification (RFC 6665), the notifier's side: who wants to be told of a resource, until when, and the NOTIFYs.
+"""Event notification (RFC 6665), notifier: subscriptions of a resource, their expiry, and NOTIFYs.
 
 What is told is the package's business (`Package`): it gives the state of a resource and writes the document that turns
 one state into the next. A subscription sends one NOTIFY at a time and not more than one per second; what changes

@@ -1,4 +1,4 @@
-"""Telephones behind a NAT stay reachable: each is asked by OPTIONS before the NAT forgets it, and found out when gone.
+"""Keep-alive of phones behind NATs by OPTIONS, and removal of those that do not answer.
 
 A NAT drops the mapping of a UDP port that is not used, many after 30 s (RFC 4787 section 4.3 asks for two minutes). The
 answer of the telephone goes out through it, which every NAT counts as use.

@@ -1,4 +1,4 @@
-"""The registrar (RFC 3261 section 10.3): which telephones a user can be reached at, as a value without a clock.
+"""The registrar (RFC 3261 section 10.3): the bindings of users, as a value without a clock.
 
 Whether the sender may register at all has been decided before (digest); here is what its REGISTER does.
 """

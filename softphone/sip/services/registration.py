@@ -1,4 +1,4 @@
-"""Being registered (RFC 3261 section 10.2): refreshed before it expires, taken up again when the network is back.
+"""Registration of an agent (RFC 3261 section 10.2): refreshes, and recovery after a network failure.
 
 The way to the registrar is kept open and watched (RFC 5626 section 4.4): we are reached by what we registered over.
 """

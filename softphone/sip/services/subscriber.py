@@ -1,4 +1,4 @@
-"""Event notification (RFC 6665), the subscriber's side: a dialog of its own, refreshed until either side ends it.
+"""Event notification (RFC 6665), subscriber: a dialog, refreshed until either side ends it.
 
 ::
 

@@ -1,4 +1,4 @@
-"""Which transaction a message belongs to (RFC 3261 section 17.1.3, 17.2.3), and the ACK and CANCEL that share it."""
+"""Matching of messages to transactions (RFC 3261 sections 17.1.3 and 17.2.3), with ACK and CANCEL."""
 
 from softphone.sip.message.message import Headers, Request, Response
 from softphone.sip.transaction.machine import Input

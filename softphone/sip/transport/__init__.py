@@ -1,1 +1,1 @@
-"""Sockets and what passes them (RFC 3261 section 18)."""
+"""Transports (RFC 3261 section 18): sockets, connections and framing."""

@@ -1,4 +1,4 @@
-"""One connection: bytes to messages (RFC 3261 section 18.3), messages to bytes, and how long it has been quiet."""
+"""One connection: framing (RFC 3261 section 18.3), serialisation, and idle time."""
 
 import asyncio
 import re

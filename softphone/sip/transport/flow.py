@@ -1,4 +1,4 @@
-"""A flow: an open way to a peer (RFC 5626 section 3.1), and the claims on it.
+"""A flow: an open path to a peer (RFC 5626 section 3.1), and the users that keep it open.
 
 Over TCP it is a connection. Whoever has to reach the peer by it holds it: a call, a binding, a subscription. While one
 does, we do not close it for being quiet or to make room; when it is gone, its holders are told.

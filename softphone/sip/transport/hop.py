@@ -1,4 +1,4 @@
-"""The transports that are spoken (RFC 3261 section 18), where a message comes from or goes to, and one on its way."""
+"""Transports (RFC 3261 section 18), hops, and a message on its way to or from one."""
 
 from dataclasses import dataclass, replace
 from typing import Self

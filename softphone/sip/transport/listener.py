@@ -1,4 +1,4 @@
-"""Our own addresses: what stands in the Via of our requests and in our Contact is their business alone."""
+"""Local addresses: the host and port in our Via and Contact."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

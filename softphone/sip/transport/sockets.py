@@ -1,4 +1,4 @@
-"""The sockets of a node by asyncio (RFC 3261 section 18): what it is to listen to one port by every transport."""
+"""Sockets of a node in asyncio (RFC 3261 section 18): one port by all its transports."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""From whom requests are taken, and how many: networks that are let in or kept out, and a rate of each source.
+"""Source limits: allowed and denied networks, and the request rate of each source.
 
 What is too much is dropped. Who has sent it by a stream is where it says, and does not send it again (RFC 3261 section
 17.1.2.2): as many of its requests as it may send are answered by 503 and when to come again (section 21.5.4).

@@ -1,4 +1,4 @@
-"""Messages in a stream to a peer that cuts it where it rests: what has a body is followed by silence."""
+"""Spacing of messages in a stream, for peers that split it by time: a pause after each body."""
 
 import asyncio
 from collections import deque

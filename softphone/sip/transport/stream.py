@@ -1,4 +1,4 @@
-"""Messages in streams (RFC 3261 section 18.3): a server, the connections to it, and those that we open.
+"""Messages in streams (RFC 3261 section 18.3): a server, and incoming and outgoing connections.
 
 It is said here how many connections there may be, and which gives way to one too many.
 """

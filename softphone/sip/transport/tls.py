@@ -1,4 +1,4 @@
-"""TLS (RFC 3261 section 26.3): certificates, ours and those that we believe, and the handshake of who connects."""
+"""TLS (RFC 3261 section 26.3): our certificate, trusted authorities, and handshakes."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Whether what we send arrives at the peer of a call: by UDP anybody can write any address into a message."""
+"""Verification of a peer's address: the source of a message over UDP can be forged."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""A call as its user sees it, an INVITE usage of a dialog (RFC 5057): ring, answer or reject; talk and hang up.
+"""A call, that is an INVITE usage of a dialog (RFC 5057): ringing, answer, refusal, hang-up.
 
 RFC 3261 section 12.2.2 is `in_dialog`, 13.2 `invite_client`, 13.3 `invite_server`, 14 `offers`, 15 this module.
 """

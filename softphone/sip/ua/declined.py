@@ -1,4 +1,4 @@
-"""A description that declines all that was offered, for telephones that want one before a call is refused."""
+"""An SDP answer that declines all streams, for phones that need one before a refusal."""
 
 import base64
 import secrets

@@ -1,4 +1,4 @@
-"""The dialogs that 1xx responses with a tag begin (RFC 3261 section 12.1): one for each telephone of a fork that rings.
+"""Early dialogs (RFC 3261 section 12.1): one for each ringing phone of a fork.
 
 Reliable ones are acknowledged (RFC 3262 section 4); what its peer asks before anybody has answered is decided on.
 """

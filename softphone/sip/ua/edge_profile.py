@@ -1,4 +1,4 @@
-"""Profiles of telephones that need special treatment: the one place that knows kinds of telephones.
+"""Profiles of phones that need special treatment; the only place that distinguishes kinds of phones.
 
 A telephone says what it is in its User-Agent. Whatever differs asks the profile for one named property and never for
 the name of a product; a telephone that nobody here knows is `ORDINARY`, for which every property is what the RFCs say.

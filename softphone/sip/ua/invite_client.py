@@ -1,4 +1,4 @@
-"""One INVITE of ours under way: early dialogs, forks, the ACK for each 2xx, CANCEL (RFC 3261 sections 9.1 and 13.2)."""
+"""An outgoing INVITE: early dialogs, forks, ACK for each 2xx, CANCEL (RFC 3261 sections 9.1 and 13.2)."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Which message may carry an offer or an answer now: RFC 3264 section 4, as RFC 6337 sums up the others, as tables.
+"""Offer/answer state, as tables: which message may carry an offer or answer (RFC 3264 section 4, RFC 6337).
 
 A state is two: whose INVITE is under way (RFC 3261 section 14), and whose offer is open (RFC 3262 section 5, RFC 3311
 section 5). There is one offer at a time. It goes in an INVITE, in an UPDATE or PRACK, or, where an INVITE has none, in

@@ -1,4 +1,4 @@
-"""Offers within a call, both ways: ours go out one at a time, and again after a glare; the peer's are decided on."""
+"""Offers within a call: ours, one at a time and again after a glare; the peer's, with a decision on each."""
 
 import asyncio
 import random

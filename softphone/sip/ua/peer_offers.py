@@ -1,4 +1,4 @@
-"""The offers of a peer within a dialog, early or not: refused by the table, or decided on by whom the call is for."""
+"""Offers of a peer in a dialog, early or confirmed: refused by the table, or decided by the owner of the call."""
 
 import asyncio
 import logging

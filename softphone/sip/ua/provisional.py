@@ -1,4 +1,4 @@
-"""Reliable provisional responses (RFC 3262), as values: which one is next, and what a PRACK says of one."""
+"""Reliable provisional responses (RFC 3262), as values: sequence numbers and PRACK matching."""
 
 import re
 import secrets

@@ -1,4 +1,4 @@
-"""REFER (RFC 3515): the peer asks us, within a call or outside, to call somebody, and is told what became of it."""
+"""REFER (RFC 3515): incoming requests, within a call or outside, and reports on their progress."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Session timers (RFC 4028): both sides agree on how long a session lasts unless it is refreshed, and by whom it is.
+"""Session timers (RFC 4028): negotiation of the interval and of the refresher.
 
 A value: it is told of requests and responses with the time, says which headers go into ours, and when what is due.
 """

@@ -1,4 +1,4 @@
-"""Our reliable provisional responses to one INVITE (RFC 3262 section 3): each is sent again until its PRACK comes."""
+"""Reliable provisional responses to one INVITE (RFC 3262 section 3): retransmitted until their PRACK."""
 
 import asyncio
 from collections.abc import Callable

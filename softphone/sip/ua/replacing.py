@@ -1,4 +1,4 @@
-"""An INVITE that is to take the place of another call (RFC 3891 section 3): of which one, or why of none."""
+"""An INVITE with Replaces (RFC 3891 section 3): the replaced call, or the reason of the refusal."""
 
 from softphone.errors import BadMessage, CallRefused
 from softphone.sip.dialog.replaces import Replaces

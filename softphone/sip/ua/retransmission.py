@@ -1,4 +1,4 @@
-"""Responses of ours that are sent again until somebody acknowledges them: when, how long, and which wait.
+"""Retransmission of responses until they are acknowledged: schedule, end, and order.
 
 A 2xx to INVITE waits for its ACK (RFC 3261 section 13.3.1.4), a reliable 1xx for its PRACK (RFC 3262 section 3).
 """

@@ -1,4 +1,4 @@
-"""Watching the peer of a call: the session timer (RFC 4028), and a question now and then to who sends nothing."""
+"""Liveness of the peer of a call: session timer (RFC 4028), and OPTIONS to a silent peer."""
 
 import asyncio
 import contextlib

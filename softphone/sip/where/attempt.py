@@ -1,4 +1,4 @@
-"""Sending a request until somebody takes it (RFC 3263 section 4.3): one hop after the other, a new branch for each."""
+"""Fail-over of a request (RFC 3263 section 4.3): one hop after the other, with a new branch for each."""
 
 import asyncio
 from collections import deque

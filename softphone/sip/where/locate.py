@@ -1,4 +1,4 @@
-"""Locating SIP servers (RFC 3263), without a socket: which hops a URI leads to, as the answers of the DNS come in.
+"""Location of SIP servers (RFC 3263), without a socket: the hops of a URI from DNS answers.
 
 :func:`locate` is a generator: it yields the questions that it has, is sent their answers in the same order, and returns
 the hops, the best one first. A URI that holds an address has no questions.

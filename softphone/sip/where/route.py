@@ -1,4 +1,4 @@
-"""Routing of our requests: the one place that decides which URI or flow is trusted for it.
+"""Routing of our requests: the only place that decides which URI or flow is trusted.
 
 A peer is known by where its requests really came from, and names another place in its Contact or in the Record-Route of
 a proxy. Whoever follows such a name sends its own packets where the peer wants them: into a network behind a firewall,
