@@ -16,8 +16,8 @@ __all__ = ["compile_"]
 def compile_() -> None:
     """Compile the mixer now instead of at the first start of a bridge or agent.
 
-    It takes half a minute, and is kept beside the program or in the user's cache folder; done again, nothing is left to
-    do. NUMBA_CACHE_DIR names another folder, for this command and for what is started then.
+    It takes about a minute. The result is kept beside the program or in the user's cache folder, so a second run does
+    nothing. NUMBA_CACHE_DIR names another folder, for this command and for programs started later.
 
     Example: softphone compile
     """
@@ -33,7 +33,7 @@ def compile_() -> None:
             if not found:
                 helper = _second()
                 if not console.is_terminal:
-                    console.print("compiling the mixer, once: half a minute or so")
+                    console.print("compiling the mixer, once: about a minute")
             found = True
             progress.update(task, completed=done, total=of_all)
 
