@@ -1,4 +1,4 @@
-"""Whether there is processor time for one more call: running ones go on, and new ones are told to come again."""
+"""Overload protection: new calls are refused while there is no processor time left."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping

@@ -1,4 +1,4 @@
-"""Our own names: what our addresses look like to others, and which of theirs mean us."""
+"""Own names and addresses of the server: written in messages, and recognised in those of others."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Doing what an RCML document says, and what the next one says, for a call, wherever it is."""
+"""Execution of RCML documents for a call."""
 
 import asyncio
 import contextlib

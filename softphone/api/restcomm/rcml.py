@@ -1,4 +1,4 @@
-"""RCML: what a call is to do, as a document of XML says it."""
+"""Parser of RCML documents."""
 
 import re
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Calls that were made to do what an RCML document says, and those who are told how far they are."""
+"""Calls that follow an RCML document, and their status callbacks."""
 
 import asyncio
 from collections import OrderedDict

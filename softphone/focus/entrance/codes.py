@@ -1,4 +1,4 @@
-"""Which code opens which room. Codes are compared and forgotten: none is logged, kept or told to anybody.
+"""Codes of rooms: which code opens which room. Codes are neither logged nor stored nor shown.
 
 Wrong codes are counted, so that nobody finds a code by trying them all. They shut out whoever types them, nobody else:
 

@@ -1,4 +1,4 @@
-"""The dial plan: what a number or a URI means, and for whom: telephones of ours, or the ways to somebody outside."""
+"""The dial plan: numbers and URIs to targets, which are our phones or routes to the outside, per caller."""
 
 import time
 from collections.abc import Callable

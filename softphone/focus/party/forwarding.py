@@ -1,4 +1,4 @@
-"""Reaching whoever a number means: its telephones, or where its calls are forwarded to, and on from there.
+"""Call forwarding: the phones of a number, or the target of its forwarding, and so on.
 
 Each step is written into the INVITE (Diversion, RFC 5806), answered for by the extension that has forwarded, and one of
 a few: a call that has been forwarded too often, or comes to an extension for the second time, is a loop.

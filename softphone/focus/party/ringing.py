@@ -1,4 +1,4 @@
-"""Ringing all the telephones of a number until one answers: a fork, as a proxy makes it (RFC 3261 section 16.7)."""
+"""Forking (RFC 3261 section 16.7): all phones of a number ring until one answers."""
 
 import asyncio
 from collections.abc import Callable, Sequence

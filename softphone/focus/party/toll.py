@@ -1,7 +1,7 @@
-"""The guard of calls outside, where a stolen password or a careless script costs money.
+"""Protection against toll fraud: limits of outside calls.
 
-An extension answers for each of them, the number is one and may be called, and there are limits, at once and in an
-hour, of each extension and of all together. What is refused is a line of the log that says whose call it was.
+Each call needs a responsible extension and a permitted number. The limits are concurrent calls and calls per hour, of
+each extension and of all together. A refusal is logged with its extension.
 """
 
 from collections import deque

@@ -1,4 +1,4 @@
-"""The trunks: which of them take a number, how they want it written, whose an incoming call is, and whom it means."""
+"""Trunks: choice by number, number formats, and the owner and target of incoming calls."""
 
 import secrets
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The server takes a call in the place of whoever is called: it says something to the caller, and may take a message.
+"""The server as callee: it speaks to the caller, and may record a message (voicemail).
 
 Whoever is called wants it so, while its telephones ring or when it has answered. The call then stands as one whose
 other end is the server; a message is a recording of its own, which is for whom the call was.

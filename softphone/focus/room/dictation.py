@@ -1,4 +1,4 @@
-"""A message spoken to the server: recorded until a key, silence, its longest time, or the end of the call."""
+"""Recording of a message: until a key, silence, its maximum length, or the end of the call."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""A call of two is parked: one of them leaves, the other waits with music, and somebody else picks it up.
+"""Parking: one party of a call leaves, the other waits with music until somebody picks the call up.
 
 One that rings is parked by whoever is called: the server answers the caller, who waits.
 

@@ -1,4 +1,4 @@
-"""Somebody listens to a session from outside of it: no party, and hidden from all that are; to one it may whisper.
+"""Supervision: a hidden listener in a session, who may whisper to one party or to all.
 
 The telephones of whoever supervises are rung; the leg that answers is put into the room of the session, where the
 worker lets it be heard by nobody, by one party alone, or by all.

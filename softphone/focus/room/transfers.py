@@ -1,4 +1,4 @@
-"""A phone hands its call over by REFER (RFC 3515; RFC 5589): somebody else takes its place with the other end.
+"""Transfer by REFER (RFC 3515, RFC 5589): another party takes the place of the transferor.
 
 Either whoever it names is called, or, where the REFER names another call of the phone (RFC 3891), whoever is at the
 other end of that one. In a conference they come in as further parties: `referrals`.
