@@ -57,7 +57,7 @@ class Retransmission:
     def __init__(self, timers: Timers, now: float, repeat_s: float | None = None, *, provisional: bool = False) -> None:
         self._interval = timers.t1
         self._longest = math.inf if provisional else timers.t2
-        self._over = now + 64 * timers.t1
+        self._over = now + timers.give_up
         self._quiet = self._over if repeat_s is None else now + repeat_s
         self.deadline = self._next(now)
 
