@@ -102,6 +102,7 @@ def memory() -> tuple[Lately, dict[str, NDArray[Any]]]:
         "clipped": np.zeros(8, np.int64),
         "tones": np.zeros((8, 4), np.float32),
         "sound": np.zeros(160, np.float32),
+        "last": np.zeros(1, np.int64),
     }
     return Lately(**arrays), arrays
 

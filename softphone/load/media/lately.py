@@ -18,7 +18,10 @@ CLIPPED = 32100
 
 @struct
 class Lately:
-    """By place: codes, their law (-1: none yet), their sum of squares, how many are clipped, and how loud tones are."""
+    """By place: codes, their law (-1: none yet), their sum of squares, how many are clipped, and how loud tones are.
+
+    `last`: the place of the frame that came last, which is as a rule the next one, too.
+    """
 
     codes: NDArray[np.uint8]
     law: NDArray[np.int8]
@@ -26,6 +29,7 @@ class Lately:
     clipped: NDArray[np.int64]
     tones: NDArray[np.float32]
     sound: NDArray[np.float32]
+    last: NDArray[np.int64]
 
 
 def lately(tones: int) -> Lately:
@@ -37,6 +41,7 @@ def lately(tones: int) -> Lately:
         clipped=np.zeros(KEPT, np.int64),
         tones=np.zeros((KEPT, tones), np.float32),
         sound=np.zeros(SAMPLES, np.float32),
+        last=np.zeros(1, np.int64),
     )
 
 
@@ -55,15 +60,16 @@ def measured(
     decoding, waves
         As of `softphone.load.media.tally.take`.
     """
+    at: Int = kept.last[0]
+    if _is_it(at, d, start, law, kept):
+        return at
     total = np.int64(0)
     for k in range(SAMPLES):
         total += np.int64(d[start + k])
     at = total % np.int64(len(kept.law))
-    codes, unlike = kept.codes[at], np.uint8(0)
-    for k in range(SAMPLES):
-        unlike |= codes[k] ^ d[start + k]
-    if unlike or kept.law[at] != law:
-        sound = kept.sound
+    kept.last[0] = at
+    if not _is_it(at, d, start, law, kept):
+        codes, sound = kept.codes[at], kept.sound
         for k in range(SAMPLES):
             codes[k] = d[start + k]
             sound[k] = decoding[law, d[start + k]]
@@ -71,6 +77,15 @@ def measured(
         kept.energy[at], kept.clipped[at] = energy_of(sound, SAMPLES)
         loudness(sound, SAMPLES, waves, kept.tones[at])
     return at
+
+
+@kernel
+def _is_it(at: Int, d: NDArray[np.uint8], start: Int, law: Int, kept: Lately) -> bool:
+    """Whether it is this frame that stands at a place."""
+    codes, unlike = kept.codes[at], np.uint8(0)
+    for k in range(SAMPLES):
+        unlike |= codes[k] ^ d[start + k]
+    return bool(unlike == 0 and kept.law[at] == law)
 
 
 @kernel
