@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 from mixer.rules.effects import Prompt
 from mixer.rules.events import Park, SetRole
@@ -20,7 +21,7 @@ from softphone.focus.room.dictation import Dictated, Dictation
 from softphone.focus.room.moving import bring_in, check_host, move, other_end
 from softphone.focus.room.parking import check_orbit, park, pick_up
 from softphone.focus.room.placing import place, put_through
-from softphone.focus.room.supervision import supervise
+from softphone.focus.room.supervision import Mode, Supervision, supervise
 from softphone.focus.room.transfers import Asked
 from softphone.focus.room.two_party import CallRoom
 from softphone.focus.session import Party, TelephonySession
@@ -64,6 +65,7 @@ class CallCommands(Commands):
         self._focus = focus
         self._accounts = accounts
         self._meeting = asyncio.Lock()
+        self._supervisions: WeakValueDictionary[str, Supervision] = WeakValueDictionary()
 
     def check_host(self, conference: str) -> None:
         """Refuse a conference that nobody can be brought into, whoever it is; raises WrongState."""
@@ -228,7 +230,30 @@ class CallCommands(Commands):
         for each in heard_by or ():
             room.member(each)
         with unreached():
-            return await supervise(room, self._focus.dialer, by, heard_by)
+            supervision = await supervise(room, self._focus.dialer, by, heard_by)
+        self._supervisions[supervision.party.id] = supervision
+        return supervision.party
+
+    async def advise(self, session: str, supervisor: str, mode: Mode) -> Party:
+        """Let others hear who supervises a session than before, or let it take the place of the party that it advises.
+
+        Parameters
+        ----------
+        supervisor
+            Its party, as of :meth:`supervise`.
+        mode
+            ``whisper`` and ``takeover``: of the party that was named, or the only extension of the session.
+
+        Raises
+        ------
+        WrongState
+            It supervises nothing there, nobody is advised, or the session is not to be taken over.
+        """
+        found = self._supervisions.get(supervisor)
+        if found is None or found.session.id != session:
+            raise WrongState("It supervises nothing there")
+        await found.change(mode)
+        return found.party
 
     async def place(self, number: str, *, by: Extension, shown: str = "") -> PlacedCall:
         """Call a number on an extension's behalf; returns at once, and the call tells what becomes of it.

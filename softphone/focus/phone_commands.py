@@ -5,6 +5,7 @@ from typing import Protocol
 
 from softphone.focus.commanding import acting, actor_of
 from softphone.focus.errors import NotAllowed, WrongState
+from softphone.focus.room.supervision import Mode
 from softphone.focus.session import ConferenceRole, Party, SessionOrigin, TelephonySession
 
 __all__ = ["PhoneCommands"]
@@ -12,6 +13,8 @@ __all__ = ["PhoneCommands"]
 
 class _Calls(Protocol):
     def park(self, session: str, party: str) -> Awaitable[TelephonySession]: ...
+
+    def advise(self, session: str, supervisor: str, mode: Mode) -> Awaitable[Party]: ...
 
 
 class _Control(Protocol):
@@ -55,6 +58,8 @@ class PhoneCommands:
                     if session.origin is not SessionOrigin.CALL:
                         raise WrongState("Only a call of two is parked")
                     await self._control.calls.park(session.id, party.id)
+                case "monitor" | "whisper" | "barge" | "takeover":
+                    await self._control.calls.advise(session.id, party.id, command)
                 case _:
                     raise WrongState("The command is not served")
 

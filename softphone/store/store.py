@@ -12,11 +12,12 @@ import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
 import structlog
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Table, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from softphone.address import is_loopback
@@ -42,6 +43,9 @@ log = structlog.get_logger()
 # number in ten thousand is one; whoever tries them is stopped by `softphone.focus.entrance.codes`.
 CODE_DIGITS = 6
 SPARSE_DIGITS = 4
+
+# Extensions that nobody has said the date of.
+NEW = update(EXTENSIONS).where(EXTENSIONS.c.created.is_(None))
 
 
 class Store:
@@ -142,7 +146,8 @@ class Store:
         StoreUnavailable
         """
         account = self.accounts.account.id
-        made = Extension(identity_of(account, number), number, name or number, "conference")
+        now, id = datetime.now(UTC), identity_of(account, number)
+        made = Extension(id, number, name or number, "conference", created=now)
         async with self._changing:
             if number in self.accounts.extensions or self.accounts.by_id(made.id) is not None:
                 raise Conflict(f"there is an extension {number}")
@@ -204,6 +209,7 @@ class Store:
             present = {entry.extension.number: entry for entry in await _entries(connection)}
             for wanted in seed.extensions:
                 await self._plant(connection, seed, wanted, present.get(wanted.extension.number))
+            await connection.execute(NEW.values(created=datetime.now(UTC)))
             entries, codes = await _entries(connection), await _codes(connection)
         _tell_unconfigured(seed, present)
         self.accounts = Accounts(seed.account, seed.realm, entries, codes, secret=self._config.token.secret)
@@ -310,6 +316,8 @@ async def _put_account(connection: AsyncConnection, seed: Seed) -> None:
 async def _put_entry(connection: AsyncConnection, account_id: str, entry: Seedling) -> None:
     values = rows.values_of(entry.extension)
     identity = values.pop("id")
+    if values["created"] is None:
+        del values["created"]
     await rows.put(connection, EXTENSIONS, {"id": identity}, values | {"account_id": account_id})
     await _put_credentials(connection, entry)
     if entry.properties is not None:

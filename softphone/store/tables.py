@@ -72,6 +72,7 @@ EXTENSIONS = Table(
     _flag("admin"),
     _flag("conferencing"),
     Column("join_before_host", sa.Boolean),
+    _time("created", nullable=True),
 )
 
 CREDENTIALS = Table(

@@ -58,6 +58,8 @@ class Extension:
     conferencing: bool = True
     join_before_host: bool | None = None
     "Of a user: whether who comes into its room before it does waits no more for it; None: as the server is set."
+    created: datetime | None = field(default=None, compare=False)
+    "When it was made; of one from before this was kept, when that began. None: it is not in the store yet."
 
 
 @dataclass(frozen=True, slots=True)

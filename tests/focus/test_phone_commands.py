@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from softphone.errors import CallRefused
+from softphone.focus.control import Control
 from softphone.media.contract.leg import RecordingInfo
 from softphone.media.contract.messages import Number, Record, StopRecording
 from softphone.testing.bridge import offer
@@ -185,6 +186,39 @@ def message(phone: MakerPhone, invite: Read, command: int, **body: str) -> int:
         f'<Msg>{head}<Bdy Cln="802000902"{more}/></Msg>',
     )
     return number
+
+
+def test_who_supervises_says_by_its_telephone_who_is_to_hear_it(tmp_path: Path) -> None:
+    async def scene(board: Switchboard) -> None:
+        board.focus.reconfigure(board.config)
+        callee, caller = await board.telephone("103", answers), await board.telephone("101")
+        await caller.call("103")
+        (session,) = board.focus.calls
+        phone = MakerPhone(board, "102")
+        assert (await phone.register()).status == 200
+        control = Control(board.focus, board.paper.accounts)
+        ben, party = board.paper.accounts.extensions["102"], f"p-{session[2:]}-2"
+        asked = asyncio.create_task(control.calls.supervise(session, by=ben, heard_by=(party,)))
+        invite = await phone.some("INVITE sip:")
+        phone.reply(invite, 180)
+        phone.reply(invite, 200, offer())
+        await phone.some("ACK sip:")
+        supervisor = await asked
+        lines = [f"{name}: {invite.get(name)}" for name in ("Call-Id", "From", "To")]
+        there = Read("\r\n".join(["SIP/2.0 200 OK", *lines, "", ""]).encode())
+        there.headers["From"], there.headers["To"] = f"{invite.get('To')};tag=theirs", invite.get("From")
+        call = MakerCall(phone, there, "", 0, "")
+        for command, silent in (("monitor", True), ("barge", False), ("monitor", True), ("whisper", False)):
+            assert (await told(call, command))["code"] == 0
+            assert supervisor.muted is silent, command
+        assert (await told(call, "callpark"))["code"] != 0
+        assert (await told(call, "takeover"))["code"] == 0
+        await asyncio.sleep(1)
+        assert callee.ended == ["bye"]
+        assert [each.address.number for each in board.focus.session(session).parties.values()] == ["101", "102"]
+        assert (await told(call, "barge"))["code"] != 0
+
+    play(tmp_path, scene, conference={"hidden_listeners": True})
 
 
 def test_a_call_to_it_says_who_calls_and_is_answered(tmp_path: Path) -> None:

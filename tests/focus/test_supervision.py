@@ -1,7 +1,8 @@
 """Whoever supervises hears a session, and is heard there by nobody, by one, or by all; and ends with it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from softphone import Agent, Call
 from softphone.focus.errors import NoSuchParty, NotAllowed, WrongState
+from softphone.focus.room.supervision import Mode
+from softphone.focus.session import Party
 from softphone.testing import ConferenceBridge
 from tests.focus.test_bringing_in import play
 from tests.support.tones import sine, tones_in
@@ -81,6 +84,84 @@ def test_who_hears_whom(tmp_path: Path, heard_by: tuple[str, ...] | None, by_cal
             assert await theirs[0].wait_ended() == "bye"
             await asyncio.sleep(1)
             assert bridge.focus.parties == 0
+
+    play(tmp_path, scene, **HIDDEN)
+
+
+@asynccontextmanager
+async def advised(bridge: ConferenceBridge) -> AsyncIterator[tuple[str, str, Party, tuple[Call, Call, Call]]]:
+    """101 advises 103, which 102 has called, and all say their tones: the session, 103's party, the supervisor's, the
+    calls."""
+    theirs: list[Call] = []
+    boss: list[Call] = []
+    async with (
+        bridge.agent("101", on_call=taking(boss)),
+        bridge.agent("102") as caller,
+        bridge.agent("103", on_call=taking(theirs)),
+    ):
+        session, call = await call_of_two(bridge, caller)
+        callee, ann = f"p-{session[2:]}-2", bridge._accounts.extensions["101"]
+        party = await bridge.control.calls.supervise(session, by=ann, heard_by=(callee,))
+        all_three = (call, theirs[0], boss[0])
+        saying = [asyncio.create_task(each.write(sine(hz, 30.0))) for hz, each in zip(TONES, all_three, strict=True)]
+        yield session, callee, party, all_three
+        for each in saying:
+            each.cancel()
+        await asyncio.gather(*saying, return_exceptions=True)
+        await boss[0].hangup()
+        await call.hangup()
+        await asyncio.sleep(1)
+        assert bridge.focus.parties == 0
+
+
+def test_who_hears_it_changes(tmp_path: Path) -> None:
+    async def scene(bridge: ConferenceBridge) -> None:
+        advise = bridge.control.calls.advise
+        modes: list[tuple[Mode, bool, bool]] = [
+            ("barge", True, True),
+            ("monitor", False, False),
+            ("whisper", False, True),
+        ]
+        async with advised(bridge) as (session, callee, party, (call, theirs, boss)):
+            for mode, by_caller, by_callee in modes:
+                await advise(session, party.id, mode)
+                await asyncio.sleep(0.5)
+                found = await asyncio.gather(heard(boss), heard(call), heard(theirs))
+                assert found[0] == {CALLER, CALLEE}, mode
+                assert [BOSS in each for each in found[1:]] == [by_caller, by_callee], mode
+            with pytest.raises(WrongState, match="supervises nothing"):
+                await advise(session, callee, "barge")
+
+    play(tmp_path, scene, **HIDDEN)
+
+
+def test_it_takes_the_place_of_who_it_advises(tmp_path: Path) -> None:
+    async def scene(bridge: ConferenceBridge) -> None:
+        advise = bridge.control.calls.advise
+        async with advised(bridge) as (session, callee, party, (call, theirs, boss)):
+            await advise(session, party.id, "takeover")
+            assert await theirs.wait_ended() == "bye"
+            await asyncio.sleep(0.5)
+            assert [*await asyncio.gather(heard(boss), heard(call))] == [{CALLER}, {BOSS}]
+            shown = bridge.focus.session(session).parties
+            assert shown[callee].address.number == "101" and len(shown) == 2
+            with pytest.raises(WrongState):
+                await advise(session, party.id, "barge")
+
+    play(tmp_path, scene, **HIDDEN)
+
+
+def test_of_two_extensions_one_is_to_be_named(tmp_path: Path) -> None:
+    async def scene(bridge: ConferenceBridge) -> None:
+        async with (
+            bridge.agent("101", on_call=accept),
+            bridge.agent("102") as caller,
+            bridge.agent("103", on_call=accept),
+        ):
+            session, _ = await call_of_two(bridge, caller)
+            party = await bridge.control.calls.supervise(session, by=bridge._accounts.extensions["101"])
+            with pytest.raises(WrongState, match="whom it advises"):
+                await bridge.control.calls.advise(session, party.id, "whisper")
 
     play(tmp_path, scene, **HIDDEN)
 

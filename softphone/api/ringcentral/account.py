@@ -8,6 +8,7 @@ from softphone.api.auth.tokens import CallerDep
 from softphone.api.context import ApiContext, ContextDep
 from softphone.api.http.answers import failures
 from softphone.api.ringcentral.paths import ACCOUNT, OwnDep, check_account, listed, number, uri_of
+from softphone.api.ringcentral.printing import Printed
 from softphone.store.values import Extension
 
 __all__ = ["extension_view", "router"]
@@ -16,6 +17,7 @@ router = APIRouter(
     prefix=ACCOUNT + "/{accountId}",
     tags=["account"],
     dependencies=[Depends(check_account)],
+    default_response_class=Printed,
     responses=failures(400, 401, 403, 404, 408, 413, 415, 429, 503),
 )
 

@@ -14,6 +14,7 @@ from softphone.api.http.errors import invalid
 from softphone.api.ringcentral.account import COUNTRY
 from softphone.api.ringcentral.models import Camel
 from softphone.api.ringcentral.paths import ACCOUNT, MeantDep, check_account, uri_of
+from softphone.api.ringcentral.printing import PrintedWide
 from softphone.store.values import Codes, Extension
 
 __all__ = ["router"]
@@ -22,6 +23,7 @@ router = APIRouter(
     prefix=ACCOUNT + "/{accountId}",
     tags=["conferencing"],
     dependencies=[Depends(check_account)],
+    default_response_class=PrintedWide,
     responses=failures(400, 401, 403, 404, 408, 413, 415, 429, 503),
 )
 

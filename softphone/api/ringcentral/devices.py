@@ -13,6 +13,7 @@ from softphone.api.http.bodies import described, read
 from softphone.api.http.errors import coded, invalid, not_found
 from softphone.api.ringcentral.models import DEVICE_KINDS, Camel, DeviceType, device_id
 from softphone.api.ringcentral.paths import ACCOUNT, API, OwnDep, check_account, listed, number, uri_of
+from softphone.api.ringcentral.printing import Printed
 from softphone.store.values import Extension
 
 __all__ = ["ROUTERS"]
@@ -24,9 +25,12 @@ account = APIRouter(
     prefix=ACCOUNT + "/{accountId}",
     tags=["devices"],
     dependencies=[Depends(check_account)],
+    default_response_class=Printed,
     responses=failures(*STATUSES),
 )
-client = APIRouter(prefix=API + "/client-info", tags=["devices"], responses=failures(*STATUSES))
+client = APIRouter(
+    prefix=API + "/client-info", tags=["devices"], default_response_class=Printed, responses=failures(*STATUSES)
+)
 ROUTERS = (account, client)
 
 

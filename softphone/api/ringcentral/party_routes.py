@@ -14,6 +14,7 @@ from softphone.api.http.bodies import described, read
 from softphone.api.http.errors import ApiError, coded, invalid, not_found
 from softphone.api.ringcentral.models import DEVICE_KINDS, Camel, PartyModel, PartyRecording, party_view
 from softphone.api.ringcentral.paths import ACCOUNT, check_account
+from softphone.api.ringcentral.printing import Printed
 from softphone.api.ringcentral.replies import ReplyWish, text_of
 from softphone.focus.errors import NoSuchSession
 from softphone.focus.room.dictation import Dictation
@@ -26,7 +27,8 @@ router = APIRouter(
     prefix=ACCOUNT + "/{accountId}/telephony/sessions/{telephonySessionId}/parties/{partyId}",
     tags=["telephony"],
     dependencies=[Depends(check_account)],
-    responses=failures(400, 401, 403, 404, 408, 409, 413, 415, 429, 501, 503),
+    default_response_class=Printed,
+    responses=failures(400, 401, 403, 404, 408, 409, 413, 415, 429, 503),
 )
 
 

@@ -17,6 +17,7 @@ from softphone.api.ringcentral.presence import (
     log_record,
     presence_of,
 )
+from softphone.api.ringcentral.printing import Printed
 from softphone.store.values import Extension
 
 __all__ = ["router"]
@@ -25,6 +26,7 @@ router = APIRouter(
     prefix=ACCOUNT + "/{accountId}",
     tags=["presence"],
     dependencies=[Depends(check_account)],
+    default_response_class=Printed,
     responses=failures(400, 401, 403, 404, 408, 413, 415, 429, 503),
 )
 

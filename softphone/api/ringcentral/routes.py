@@ -30,6 +30,7 @@ from softphone.api.ringcentral.models import (
     session_view,
 )
 from softphone.api.ringcentral.paths import ACCOUNT, check_account
+from softphone.api.ringcentral.printing import Printed
 from softphone.focus.errors import NoSuchParty, NoSuchSession, NotAllowed, WrongState
 from softphone.focus.session import ConferenceRole, TelephonySession
 from softphone.store.values import Extension
@@ -44,6 +45,7 @@ router = APIRouter(
     prefix=ACCOUNT + "/{accountId}/telephony",
     tags=["telephony"],
     dependencies=[Depends(check_account)],
+    default_response_class=Printed,
     responses=failures(400, 401, 403, 404, 408, 409, 413, 415, 503),
 )
 ROUTERS = (

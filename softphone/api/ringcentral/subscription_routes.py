@@ -15,6 +15,7 @@ from softphone.api.http.errors import coded, invalid, not_found
 from softphone.api.ringcentral.filters import BadFilter, EventFilter
 from softphone.api.ringcentral.gateway_session import GatewaySession
 from softphone.api.ringcentral.models import Camel, instant
+from softphone.api.ringcentral.printing import Printed
 from softphone.api.ringcentral.service import Notifications, NotificationsDep
 from softphone.api.ringcentral.subscriptions import EventSubscription, lifetime_s
 from softphone.errors import ConfigError
@@ -28,7 +29,12 @@ PATH = "/restapi/v1.0/subscription"
 
 MOST_FILTERS = 100
 
-router = APIRouter(prefix=PATH, tags=["subscriptions"], responses=failures(400, 401, 403, 404, 408, 413, 415, 429))
+router = APIRouter(
+    prefix=PATH,
+    tags=["subscriptions"],
+    default_response_class=Printed,
+    responses=failures(400, 401, 403, 404, 408, 413, 415, 429),
+)
 
 SubscriptionId = Annotated[str, Path(alias="subscriptionId", max_length=64)]
 

@@ -12,6 +12,7 @@ from softphone.api.http.bodies import described, read
 from softphone.api.http.errors import coded, invalid, not_found
 from softphone.api.ringcentral.models import DEVICE_KINDS, Camel, PartyModel, party_view
 from softphone.api.ringcentral.paths import ACCOUNT, check_account
+from softphone.api.ringcentral.printing import Printed
 from softphone.focus.session import TelephonySession
 from softphone.store.values import Extension
 
@@ -21,6 +22,7 @@ router = APIRouter(
     prefix=ACCOUNT + "/{accountId}/telephony/sessions/{telephonySessionId}",
     tags=["telephony"],
     dependencies=[Depends(check_account)],
+    default_response_class=Printed,
     responses=failures(400, 401, 403, 404, 408, 409, 413, 415, 429, 503),
 )
 

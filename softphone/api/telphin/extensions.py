@@ -30,7 +30,7 @@ class TelphinExtension(BaseModel):
     status: Literal["active"] = "active"
     label: str
     domain: str
-    create_date: None = None
+    create_date: Annotated[str | None, Field(description="UTC: ``2026-02-03 10:15:20``.")]
     client_id: int | str
     extension_group_id: None = None
     caller_id_name: str
@@ -92,6 +92,7 @@ def _view(extension: Extension, context: ApiContext) -> TelphinExtension:
         type="conference" if extension.kind == "conference" else "phone",
         label=extension.name,
         domain=context.accounts.realm,
+        create_date=None if extension.created is None else f"{extension.created:%Y-%m-%d %H:%M:%S}",
         client_id=_number(context.accounts.account_id),
         caller_id_name=extension.name,
     )

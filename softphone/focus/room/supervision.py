@@ -1,10 +1,12 @@
 """Supervision: a hidden listener in a session, who may whisper to one party or to all.
 
 The telephones of whoever supervises are rung; the leg that answers is put into the room of the session, where the
-worker lets it be heard by nobody, by one party alone, or by all.
+worker lets it be heard by nobody, by one party alone, or by all. Who hears it may change later; of a call of two it
+may take a place.
 """
 
 import asyncio
+from typing import Literal
 
 import structlog
 
@@ -16,14 +18,18 @@ from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import CallOwner, Member
 from softphone.focus.party.ringing import Ringing
 from softphone.focus.room.ruled import RuledRoom
+from softphone.focus.room.two_party import CallRoom
 from softphone.focus.session import CallEnd, Direction, Party, PartyAddress, SessionOrigin, TelephonySession
 from softphone.focus.token import new_session_id
 from softphone.media.contract.messages import Whisper
 from softphone.store.values import Extension
 
-__all__ = ["Supervision", "supervise"]
+__all__ = ["Mode", "Supervision", "supervise"]
 
 log = structlog.get_logger()
+
+Mode = Literal["monitor", "whisper", "barge", "takeover"]
+"""Heard by nobody, by the party that is advised, by all; or in the place of that party."""
 
 
 class Supervisor(Party):
@@ -49,7 +55,9 @@ class Supervision(CallOwner):
     """
 
     def __init__(self, room: RuledRoom, member: Member, supervisor: Supervisor) -> None:
-        self._room, self._supervisor = room, supervisor
+        self._room, self.party = room, supervisor
+        self.session: TelephonySession = room.session
+        self._advised = ""
         self._member: Member | None = member
         self._watching = room.context.tasks.start(self._watch())
         member.pass_to(self)
@@ -77,12 +85,59 @@ class Supervision(CallOwner):
             if entering is not None:
                 await entering
             if heard_by != ():
-                listeners = None if heard_by is None else [await room.member(each).ready() for each in heard_by]
-                await room.context.media.ask(Whisper(leg, listeners))
-                self._supervisor.silent = False
-                member.refresh()
+                await self._speak_to(member, leg, heard_by)
         except MediaError as error:
             raise WrongState(str(error)) from error
+
+    async def _speak_to(self, member: Member, leg: int, heard_by: tuple[str, ...] | None) -> None:
+        """Let it be heard by these alone, or by all (None)."""
+        room = self._room
+        self._advised = heard_by[0] if heard_by else self._advised
+        listeners = None if heard_by is None else [await room.member(each).ready() for each in heard_by]
+        await room.context.media.ask(Whisper(leg, listeners))
+        self.party.silent = False
+        member.refresh()
+
+    async def change(self, mode: Mode) -> None:
+        """Let others hear it than before, or let it take the place of the party that it advises.
+
+        Raises
+        ------
+        WrongState
+            The session, or its own call, is over, or nobody is advised; nothing has changed.
+        """
+        member = self._member
+        if self._room.ended or member is None:
+            raise WrongState("The session is over")
+        try:
+            leg = await member.ready()
+            if mode == "monitor":
+                self.party.silent = True
+                member.refresh()
+            elif mode == "takeover":
+                await self._take_over(member, leg)
+            else:
+                await self._speak_to(member, leg, None if mode == "barge" else (self._agent().party.id,))
+        except MediaError as error:
+            raise WrongState(str(error)) from error
+
+    def _agent(self) -> Member:
+        """Give the party that it advises: the one that was named, or the only one that is an extension."""
+        members = self._room.members
+        inside = [each for each in members.values() if each.party.extension_id is not None]
+        if self._advised in members:
+            return members[self._advised]
+        if len(inside) != 1:
+            raise WrongState("It is not said whom it advises")
+        return inside[0]
+
+    async def _take_over(self, member: Member, leg: int) -> None:
+        room, agent = self._room, self._agent()
+        if not isinstance(room, CallRoom) or not room.answered:
+            raise WrongState("Only an answered call of two is taken over")
+        await room.context.media.ask(Whisper(leg, None))
+        if room.keeps(agent) and self._member is member:
+            room.transfers.hand_over(agent, member)
 
     async def _watch(self) -> None:
         """End with the session."""
@@ -120,7 +175,7 @@ async def _stop_with(room: RuledRoom, ringing: Ringing) -> None:
 
 async def supervise(
     room: RuledRoom, dialer: Dialer, extension: Extension, heard_by: tuple[str, ...] | None = ()
-) -> Party:
+) -> Supervision:
     """Ring the telephones of an extension, and let it hear a session; returns when one has answered.
 
     Parameters
@@ -130,8 +185,8 @@ async def supervise(
 
     Returns
     -------
-    Party
-        Who supervises; of a session of its own.
+    Supervision
+        Its party is of a session of its own.
 
     Raises
     ------
@@ -171,4 +226,4 @@ async def supervise(
         supervision.end()
         raise
     log.info("supervised", session=session.id, by=extension.number, heard_by=heard_by)
-    return party
+    return supervision

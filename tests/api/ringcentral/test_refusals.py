@@ -113,7 +113,7 @@ OAUTH = [
 ELSEWHERE = {
     "CMN-104": "api/http/test_connections.py",
     "CMN-109": "api/test_speech.py",
-    "CMN-202": "api/ringcentral/test_parties.py",
+    "CMN-202": "api/ringcentral/test_tunnel.py",
     "CMN-203": "api/ringcentral/test_tunnel.py",
     "CMN-211": "api/test_speech.py",
     "CMN-301": "api/ringcentral/test_rates.py",

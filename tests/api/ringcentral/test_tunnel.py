@@ -3,7 +3,7 @@
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
@@ -42,3 +42,14 @@ async def test_a_failure_is_answered_and_logged_once(app: Starlette, body: objec
     assert (answer.status, answer.content()) == (500, body)
     assert [(line["event"], line["path"]) for line in lines] == [("gateway_request_failed", REQUEST.path)]
     assert "token" not in str(lines)
+
+
+async def test_what_is_neither_json_nor_text_is_had_over_http_only() -> None:
+    async def sound(_request: Request) -> Response:
+        return Response(b"RIFF", media_type="audio/wav")
+
+    app = Starlette(routes=[Route(REQUEST.path, sound)])
+    answer = await through(app, REQUEST, {"type": "websocket", "headers": []}, "token", {})
+    told = answer.content()
+    assert isinstance(told, dict)
+    assert (answer.status, told["errorCode"]) == (501, "CMN-202")

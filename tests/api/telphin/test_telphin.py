@@ -7,9 +7,11 @@ from typing import Any
 import httpx
 import pytest
 import pytest_asyncio
+from sqlalchemy import update
 
 from softphone.errors import CallRefused
 from softphone.server import Server
+from softphone.store import tables
 from softphone.store.properties import ConferenceProperties
 from softphone.store.seed import Seedling
 from tests.api.conftest import logged_in
@@ -117,7 +119,7 @@ async def test_the_extensions_are_listed(shared: Server, program: httpx.AsyncCli
         "status": "active",
         "label": "Room 201",
         "domain": "softphone.local",
-        "create_date": None,
+        "create_date": f"{shared.accounts.extensions['201'].created:%Y-%m-%d %H:%M:%S}",
         "client_id": 1,
         "extension_group_id": None,
         "caller_id_name": "Room 201",
@@ -274,12 +276,29 @@ async def test_what_is_no_extension(program: httpx.AsyncClient, wish: dict[str, 
     assert (await program.get(EXTENSIONS)).json() == before
 
 
+async def test_an_extension_keeps_the_date_at_which_it_came_into_the_store(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    data = tmp_path_factory.mktemp("dated")
+    async with bridge(data) as server:
+        came = server.accounts.extensions["201"].created
+        assert came is not None and came.tzinfo is not None
+    async with bridge(data, store={"seed": "always"}) as server:
+        assert server.accounts.extensions["201"].created == came
+        async with server.store.database.write() as connection:  # one from before dates were kept
+            await connection.execute(update(tables.EXTENSIONS).values(created=None))
+    async with bridge(data) as server:
+        later = server.accounts.extensions["201"].created
+        assert later is not None and later > came
+
+
 async def test_a_made_extension_is_there_after_a_restart(tmp_path_factory: pytest.TempPathFactory) -> None:
     data = tmp_path_factory.mktemp("made")
     async with bridge(data) as server:
         made = await server.store.add_conference("333", "")
     async with bridge(data) as server:
-        assert server.accounts.extensions["333"] == made
+        found = server.accounts.extensions["333"]
+        assert (found, found.created) == (made, made.created)
 
 
 @pytest.mark.parametrize("how", ["data", "params"])
