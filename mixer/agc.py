@@ -1,4 +1,4 @@
-"""Automatic gain: soft voices are made louder and loud ones softer, slowly, until all of a room, or some, are alike.
+"""Automatic gain control: brings the voices of a room slowly to one level.
 
 A voice is measured in the frames that open its gate, not in its pauses, so that the noise of its line is not lifted
 while it is silent. The gate itself judges what came, whatever the gain.

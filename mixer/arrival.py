@@ -1,4 +1,4 @@
-"""What the sequence numbers of arriving packets tell: loss, duplicates, jitter (RFC 3550 appendix A).
+"""Reception statistics from sequence numbers: loss, duplicates, jitter (RFC 3550 appendix A).
 
 Which packets are a row's is decided before (`mixer.stream`). Reports speak of one source (section 6.4.1), so what they
 say is counted from its first packet on; what the sources before it sent is kept for the sums over a party's whole life.

@@ -1,4 +1,4 @@
-"""The bridge: ties rows, rooms and one tick.
+"""The bridge: rows, rooms and the tick in one object.
 
 All parties are rows of the same arrays; their sound lies in lanes, one for each sampling rate (`mixer.lane`). Packets
 go in as arrays of any number of packets, each 20 ms one call of `Bridge.tick` takes a frame from every row, mixes every

@@ -1,4 +1,4 @@
-"""From one sampling rate to another: what a row says, brought to the lanes in which somebody listens to it.
+"""Resampling between lanes: the audio of a row for each lane in which it is heard.
 
 A ratio of whole numbers and a windowed sinc whose weights are the same in every frame, cut off below the lower rate's
 half: 70 dB down from there on, flat to 0.42 of the lower rate (3.4 kHz at 8 kHz). It costs `HALF_WIDTH` samples of the

@@ -1,4 +1,4 @@
-"""Comfort noise: what a row says while its sender suppresses silence (RFC 3389), and what is heard where nobody speaks.
+"""Comfort noise: for senders with silence suppression (RFC 3389), and for rooms in which nobody talks.
 
 A sender that stops in a pause says so by one packet with the level of its background noise. The sound before it is led
 out by its own last milliseconds, played backwards and fading, so that no edge is heard; under it noise of that level

@@ -1,4 +1,4 @@
-"""What is played when nothing came: the last pitch periods again, going over into what comes after, or into silence.
+"""Packet loss concealment: repeats the last pitch periods, with a crossfade into the next packet or into silence.
 
 In the way of ITU-T G.711 appendix I. The pitch is where the recent past correlates best with itself. The last period is
 repeated, after 10 ms the last two, after 20 ms the last three, lest it sounds of metal; they are made to loop without a

@@ -1,4 +1,4 @@
-"""The mixing desk: from what everybody says to what everybody hears.
+"""The mix: the sum of each room, minus each talker's own row, with volume and limiter.
 
 Who talks hears a mix of their own, the room without them; so does who wants it louder or softer. All the others in a
 room hear the same frame, made once. Deaf parties share one frame of silence. Who is whispered to hears that on top of

@@ -1,4 +1,4 @@
-"""Who has the floor of a room: the dominant speaker, as a picture of the talk shows it.
+"""Dominant speaker detection: one party per room.
 
 `mixer.gate` says with every tick who leads: the loudest now. A cough leads, too, and so does a yes. The floor is
 taken by who leads and talks without a break for a second; who has it keeps it, in silence as well, until another

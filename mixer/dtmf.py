@@ -1,4 +1,4 @@
-"""DTMF keys, made (ITU-T Q.23); `mixer.dtmf_detector` recognises them."""
+"""Generation of DTMF keys (ITU-T Q.23); `mixer.dtmf_detector` detects them."""
 
 import numpy as np
 from numpy.typing import NDArray

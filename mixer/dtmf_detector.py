@@ -1,4 +1,4 @@
-"""DTMF keys, recognised (ITU-T Q.24).
+"""Detection of in-band DTMF keys (ITU-T Q.24).
 
 Every 5 ms the detector looks at the last 20 ms of a row, through a Hann window, at the eight DTMF frequencies. The turn
 of phase between two such looks tells the true frequency to about a hertz, and thereby whether it is within tolerance.

@@ -1,4 +1,4 @@
-"""Who returns what it is sent: a telephone whose loudspeaker is heard by its microphone.
+"""Echo detection: parties that return what they are sent, such as a phone whose loudspeaker reaches its microphone.
 
 The levels of what a party says are compared with those of what it was sent, up to 0.6 s before. Speech rises and falls
 20 dB several times a second, and no two talkers alike: levels that follow those of the others for seconds, always with

@@ -1,4 +1,4 @@
-"""What can go wrong in the mixer.
+"""Exceptions of the mixer.
 
 MixerError
 ├── FrameError      our mistake: an array of the wrong type, shape or rate crossed the border

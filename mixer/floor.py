@@ -1,4 +1,4 @@
-"""The noise floor of a party: the least level that it keeps for a while, by minimum statistics.
+"""Noise floor of each party, by minimum statistics.
 
 Speech has gaps between words, noise has none: the minimum of a smoothed level over some seconds is the level of the
 noise, whoever talks over it. It is kept in two halves, so that each is found by one comparison per tick.

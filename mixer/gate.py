@@ -1,4 +1,4 @@
-"""The level of each party (RFC 6464, 6465), the voice gate (who is talking), and who leads a room.
+"""Level of each party (RFC 6464, 6465), voice gate, and the leading talker of a room.
 
 A party talks that is louder than the noise on its line. In a large room only those are heard who talk, for noises add
 up; in a small one everybody is, so that nothing of a soft voice is cut.

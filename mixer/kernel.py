@@ -1,4 +1,4 @@
-"""What compiles the loops of the tick: plain functions over numpy arrays become machine code.
+"""Compilation of the loops of the tick: functions over numpy arrays become machine code by numba.
 
 A kernel is written as the rule reads, one packet or one row at a time. `numba` compiles it when it is first called and
 keeps the result (`cache_folder`). With `NUMBA_DISABLE_JIT=1`, or where numba is not installed, the same text runs as it

@@ -1,4 +1,4 @@
-"""All that is heard and said at one sampling rate: the rows whose sound has it, and the mixes that are made at it.
+"""A lane: the rows of one sampling rate, and the mixes at that rate.
 
 A bridge has a lane for each of `mixer.frame.RATES_HZ`. A row says its sound in one lane and hears in one, nearly always
 the same. What it says is brought to the other lanes where somebody listens (`mixer.carry`), so that every room is mixed

@@ -1,4 +1,4 @@
-"""The limiter: a sum is brought back to 16 bits by a gain that follows the peaks, never by clipping."""
+"""Limiter: reduces a sum to 16 bits by a gain that follows the peaks, without clipping."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""What of every party's sound goes into the mix: mute, volume and keys taken out, level, gate and lead."""
+"""Second stage of a tick: mute, volume and key removal, level, gate and lead of each row."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""How fast a row is played: the control that keeps waiting times short, whatever jitter and clocks do.
+"""Playout speed control of each row: keeps the delay short under jitter and clock drift.
 
 The *wait* of a packet is the time from its arrival to the playing of its first sample, in samples. Its *slack* is how
 early it came before the tick that reads it: less than the wait when the packet begins in the middle of a frame. The

@@ -1,4 +1,4 @@
-"""One record per party: everything that a tick knows of a row.
+"""The record of a party: all columns of a row that a tick reads or writes.
 
 The kernels of the mixer read and write these records. A record is the row's whole past; `reset` makes it that of a
 party that has just sat down.

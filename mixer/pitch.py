@@ -1,4 +1,4 @@
-"""Where sound is most like itself some milliseconds before or after: by a period of a voice, or several."""
+"""Pitch search: the lag at which a signal is most similar to itself."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""How loudness changes: along half a cosine of 10 ms, so that nobody hears an edge.
+"""Gain changes along half a cosine of 10 ms, without an audible edge.
 
 A step in a sound is a click. Who is muted, moves, begins to whisper or leaves is faded out of the room that heard him;
 who is let in again is faded in; a listener who changes rooms goes from one mix to the other; volumes glide. A gate

@@ -1,4 +1,4 @@
-"""Sampling rates, and what times are in samples of each: one record per rate, read by the kernels."""
+"""Sampling rates, and durations in samples of each; one record per rate, read by the kernels."""
 
 from collections.abc import Sequence
 from typing import Any, TypeAlias

@@ -1,4 +1,4 @@
-"""Plays a stretch of audio a little faster or slower: S + k samples become S, without a step at either edge.
+"""Time stretching of a short piece of audio: S + k samples become S, continuous at both edges.
 
 Each output sample is a windowed-sinc interpolation over `2 * HALF_TAPS` samples. Output j lies at input
 j * (S + k) / S, so the frame after it begins exactly where this one ends, whatever k is.

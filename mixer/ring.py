@@ -1,4 +1,4 @@
-"""Where audio waits: a ring of samples per row.
+"""Playout ring: a ring buffer of samples per row.
 
 A position counts samples since ever; its last bits are its place in the ring. Behind the ring lies a mirror of its
 beginning, so that whatever is read lies in one piece.

@@ -1,4 +1,4 @@
-"""Rows and rooms of a bridge: which row is in which room, and how each is heard and hears. The next tick acts on it.
+"""Rows and rooms of a bridge: which row is in which room, with its gains. Changes apply from the next tick on.
 
 Rows and rooms are handed out lowest number first, so the rows in use stay a short prefix of every array and the tick
 works on slices instead of gathered copies.

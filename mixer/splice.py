@@ -1,4 +1,4 @@
-"""Leaves out a piece of what waits, or repeats one, so that a row waits for less or more and its pitch stays.
+"""Delay changes by whole pieces: drops or repeats a pause or pitch periods, so that the pitch stays.
 
 In a pause any piece will do. Where somebody talks it is a period of the voice, or several (WSOLA, Verhelst and Roelands
 1993): the two edges are alike, and the one goes over into the other. Sound without a period is left as it is.

@@ -1,4 +1,4 @@
-"""The stages of a tick, each over all rows of a lane: hear what everybody says, find out who talks, mix what all hear.
+"""The stages of a tick over the rows of a lane: hear, listen, mix.
 
 What is said in one lane and heard in another is carried over between the last two (`mixer.carry`). Lanes that nobody
 speaks in, or nobody listens in, are left out.

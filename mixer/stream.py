@@ -1,4 +1,4 @@
-"""Which packets belong to the stream that a row hears: one small state machine per row, held in columns.
+"""Stream validation: which packets belong to the stream of a row; a state machine per row, in columns.
 
 A row hears one source (SSRC), and of that source one *line*: the number and the timestamp that are due next. A packet
 follows the line when both fit together, so that no other packet is disturbed by it. Everything else is *stray*: it

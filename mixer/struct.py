@@ -1,4 +1,4 @@
-"""Arrays that kernels are handed as one: a class whose fields are a kernel's many arguments.
+"""Structs of arrays: a class whose fields are passed to kernels as one argument.
 
 A kernel's way in from Python looks at each argument: 0.3 µs, and five times that after the 20 ms between two ticks,
 when neither the code that does so nor what tells of the arrays is in a cache. A struct of twenty arrays is one: a

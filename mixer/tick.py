@@ -1,4 +1,4 @@
-"""What one tick of the bridge gives: the frames to send and who gets which."""
+"""The result of a tick: the frames to send, and their listeners."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Who whispers to whom: voices that go to certain listeners only, not to the room.
+"""Whispering: voices that go to certain listeners only, not to the room.
 
 The relation is sparse and changes seldom, so it is kept as sets and turned into arrays after a change. Listeners with
 the same whisperers form a circle: what is whispered to a circle is summed once, however many listen.

@@ -1,1 +1,1 @@
-"""Decoders and encoders of the codecs in `softphone.codec`: many packets of many legs in a call, never leg by leg."""
+"""Decoders and encoders of the codecs in `softphone.codec`, in batches over many packets and legs."""

@@ -1,1 +1,1 @@
-"""What a worker does: legs as columns, the way of a packet, the 20 ms tick, playbacks and recordings."""
+"""The media engine of a worker: legs as columns, the path of a packet, the tick, playbacks and recordings."""

@@ -52,7 +52,7 @@ def warm(rate_hz: int = 8000, notice: Callable[[int, int], object] | None = None
         Of the plane to come.
     notice
         Called while they are compiled, with how many are and how many there are. None: a line in the log says that
-        they are, which takes half a minute.
+        they are, which takes about a minute.
     """
     with _lock, _compiling(notice or _say):
         _run(rate_hz)
@@ -61,7 +61,7 @@ def warm(rate_hz: int = 8000, notice: Callable[[int, int], object] | None = None
 def _say(done: int, _all: int) -> None:
     if done == 0:
         log.warning(
-            "the loops of the mixer are compiled, which takes half a minute; `softphone compile` does it before"
+            "the loops of the mixer are compiled, which takes about a minute; `softphone compile` does it before"
         )
 
 
