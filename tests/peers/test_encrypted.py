@@ -134,13 +134,12 @@ async def test_ringcentrals_softphone_hears_a_conference_and_is_heard_encrypted(
 
 
 @pytest.mark.peer("node")
-@pytest.mark.parametrize("codec", ["OPUS/16000", "OPUS/48000/2", "PCMU/8000"])
 async def test_ringcentrals_softphone_is_called_and_has_its_sound_encrypted(
-    server: ServerProcess, rest: Rest, phones: Path, codec: str
+    server: ServerProcess, rest: Rest, phones: Path
 ) -> None:
     """It looks for a key in each offer, and answers with its one codec whatever was offered."""
     wish: dict[str, Any] = {"to": [], "called": True, "says": 700, "hears": 440}
-    info = {**provisioned(rest, "TLS"), "codec": codec}
+    info = {**provisioned(rest, "TLS"), "codec": "OPUS/16000"}
     process = node(phones / "stream.mjs", secure(server)[2], sipInfo=info, **wish)
     await asyncio.to_thread(heard, process, "registered")
     async with Agent(uri="sip:102@127.0.0.1", password="dev-102", codecs=("PCMU",)) as agent:
