@@ -61,6 +61,20 @@ def test_a_state_of_the_source_has_a_folder_of_its_own(
     assert folder_of(package) not in (first, second)
 
 
+def test_no_kernel_is_compiled_anew_for_a_change_of_the_rules(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(kernel, "MIXER", package)
+    (package / "rules").mkdir()
+    (package / "rules" / "keys.py").write_text("x = 1\n")
+    first = folder_of(package)
+    (package / "rules" / "keys.py").write_text("x = 12\n")
+    assert folder_of(package) == first
+    (package / "one.py").write_text("x = 12\n")
+    assert folder_of(package) != first
+
+
 def test_only_some_states_are_kept(package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
     for state in range(6):
