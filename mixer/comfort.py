@@ -1,8 +1,8 @@
 """Comfort noise: for senders with silence suppression (RFC 3389), and for rooms in which nobody talks.
 
-A sender that stops in a pause says so by one packet with the level of its background noise. The sound before it is led
-out by its own last milliseconds, played backwards and fading, so that no edge is heard; under it noise of that level
-fades in and stays until the sender goes on. Noise is no voice: who only makes noise never talks.
+A sender that stops in a pause says so by one packet with the level of its background noise, and perhaps its spectrum.
+The sound before it is led out by its own last milliseconds, played backwards and fading, so that no edge is heard;
+under it such noise fades in and stays until the sender goes on. Noise is no voice: who only makes noise never talks.
 
 A mix in which nothing sounds would be digital silence, as if the line were dead; it is given a little noise of its own.
 """
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mixer.frame import ABSENT, SCALE, SILENCE_DBOV
 from mixer.kernel import kernel
-from mixer.party import Party
+from mixer.party import NOISE_ORDER, Party
 from mixer.rate import Rate
 
 Samples = NDArray[np.int16]
@@ -23,6 +23,8 @@ FADE_S = 0.010
 NOISE_S, ROW_STEP = 2.0, 977
 LOUDEST_DBOV = -35.0
 """Above any room that a telephone is used in: who claims more would hurt the others."""
+STEP, MIDDLE = np.float32(258 / 32768), 127
+"""How reflection coefficients are quantised (RFC 3389 section 3.2)."""
 
 
 def white_noise(rate_hz: int) -> Float:
@@ -66,8 +68,42 @@ def amplitude(level_dbov: float) -> np.float32:
 
 @kernel
 def set_noise(p: Party, level_dbov: float) -> None:
-    """Say how loud the background of a row is; -127 and below: it is silent."""
-    p.noise = amplitude(level_dbov)
+    """Say how loud the background of a row is, as white noise; -127 and below: it is silent."""
+    p.noise, p.coloured = amplitude(level_dbov), False
+
+
+@kernel
+def colour(p: Party, description: NDArray[np.uint8], begin: int, count: int) -> None:
+    """
+    Give the noise that was set for a row a spectrum (RFC 3389 section 3.2).
+
+    Parameters
+    ----------
+    p : record
+        The row.
+    description : ndarray of uint8
+        A byte for each reflection coefficient, from `begin` on.
+    begin, count : int
+        Where, and how many; of those the first `NOISE_ORDER` are used. None: it stays white.
+    """
+    p.coloured, kept = count > 0, np.float32(1)
+    for k in range(NOISE_ORDER):
+        code = min(np.int64(description[begin + k]), np.int64(2 * MIDDLE)) if k < count else np.int64(MIDDLE)
+        p.reflections[k] = np.float32(code - MIDDLE) * STEP
+        kept *= np.float32(1) - p.reflections[k] * p.reflections[k]
+    p.noise *= np.sqrt(kept)  # what the filter amplifies
+
+
+@kernel
+def _shaped(p: Party, white: np.float32) -> np.float32:
+    """Give the next sample of a row's noise, from one of white noise: a lattice filter of its coefficients."""
+    forward = white
+    for k in range(NOISE_ORDER - 1, -1, -1):
+        forward -= p.reflections[k] * p.lattice[k]
+        if k + 1 < NOISE_ORDER:
+            p.lattice[k + 1] = p.lattice[k] + p.reflections[k] * forward
+    p.lattice[0] = forward
+    return forward
 
 
 @kernel
@@ -105,6 +141,8 @@ def comfort(p: Party, rate: Rate, frame: Samples, newer: Samples, noise: Float, 
             continue
         first = j if first < 0 else first
         made = noise[at + j if at + j < len(noise) else at + j - len(noise)] * p.noise
+        if p.coloured:
+            made = _shaped(p, made)
         if leaving:  # from the end of the sound, played backwards, into noise
             last = first - 1 - (j - first)
             back = np.float32(frame[last] if last >= 0 else newer[max(rate.samples + last, 0)])

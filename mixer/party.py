@@ -22,6 +22,9 @@ FLOOR_DBOV = -62.0
 UNKNOWN_TICKS = 200
 """So long nobody knows what of a line is noise (mixer.floor)."""
 
+NOISE_ORDER = 10
+"""Reflection coefficients of comfort noise: what ffmpeg and browsers send (RFC 3389 section 3.2)."""
+
 PARTY = np.dtype(
     [
         # the line of packets that the row hears (mixer.stream)
@@ -62,7 +65,11 @@ PARTY = np.dtype(
         ("lag", np.int64),
         ("lossy_turns", np.int64),  # turns of the memory of `mixer.pace` before a loss is forgotten
         ("latest", np.int64),
-        ("noise", np.float32),  # level of the comfort noise (mixer.comfort)
+        # its comfort noise (mixer.comfort): level, whether it has a spectrum, and the filter that gives it one
+        ("noise", np.float32),
+        ("coloured", np.bool_),
+        ("reflections", np.float32, (NOISE_ORDER,)),
+        ("lattice", np.float32, (NOISE_ORDER,)),
         ("lane", np.int64),  # at which rate it speaks (mixer.lane)
         ("ear_lane", np.int64),  # and hears
         # how it sits (mixer.roster)
@@ -157,7 +164,9 @@ def reset(p: Party, position: int) -> None:
     p.received = p.others_received = p.others_expected = 0
     p.up = p.down = 1
     p.last_timestamp, p.last_s, p.jitter = 0, 0.0, 0.0
-    p.noise = np.float32(0)
+    p.noise, p.coloured = np.float32(0), False
+    for k in range(NOISE_ORDER):
+        p.reflections[k] = p.lattice[k] = np.float32(0)
     p.level = p.loudness = np.float32(SILENCE_DBOV)
     p.auto_db = np.float32(0)
     p.left, p.talking, p.voiced, p.blanked = -1, False, False, False

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mixer import playout, ring
-from mixer.comfort import set_noise
+from mixer.comfort import colour, set_noise
 from mixer.frame import SILENCE_DBOV, TICK_S
 from mixer.kernel import Int, kernel
 from mixer.party import Parties, Party, begin
@@ -200,6 +200,7 @@ def _soundless(p: Party, leg: Columns, h: rtp.Parsed, codec: int, datagram: NDAr
         playout.count(p, h.seq, h.ssrc)
     elif playout.hush(p, h.seq, h.ssrc):  # the level in -dBov (RFC 3389 section 3.1)
         set_noise(p, -float(datagram[h.offset] & 0x7F) if h.length > 0 else SILENCE_DBOV)
+        colour(p, datagram, h.offset + 1, h.length - 1)
 
 
 @kernel
