@@ -27,7 +27,7 @@ from softphone.focus.room.arriving import join
 from softphone.focus.room.ruled import RuledRoom
 from softphone.media.contract.leg import LegInfo, WorkerLost
 from softphone.media.contract.messages import CloseLeg, OpenStream
-from softphone.media.contract.streams import AudioStreamEnded, AudioStreamStarted
+from softphone.media.contract.streams import L16, AudioStreamEnded, AudioStreamStarted
 
 __all__ = ["OpenedStream", "Stream", "StreamWish", "StreamCommands"]
 
@@ -50,6 +50,7 @@ class StreamWish:
     party: str | None = None
     "The one that it hears, and is heard by; None: all."
     name: str = ""
+    encoding: str = L16
 
 
 @dataclass(slots=True, eq=False)
@@ -160,11 +161,12 @@ class StreamCommands(Commands):
         start = {
             "conference": room.session.id,
             "party": wish.party,
-            "mediaFormat": {"encoding": "audio/l16", "sampleRate": wish.rate_hz, "channels": 1},
+            "mediaFormat": {"encoding": f"audio/{wish.encoding}", "sampleRate": wish.rate_hz, "channels": 1},
             "says": wish.says,
         }
         about = json.dumps({"event": "start", "start": start})
-        return lambda key, there: OpenStream(key, there, source, wish.rate_hz, wish.says, about, CLAIM_S)
+        wanted = wish.rate_hz, wish.says, about, CLAIM_S, wish.encoding
+        return lambda key, there: OpenStream(key, there, source, *wanted)
 
     def _known(self, room: RuledRoom, wish: StreamWish, info: LegInfo) -> Stream:
         stream = self._streams[info.leg] = Stream(info.leg, room.session.id, wish, info.host, info.port)

@@ -29,6 +29,9 @@ class StreamOpening(Strict):
         None
     )
     rate_hz: Literal[8000, 16000, 24000, 48000] = 16000
+    encoding: Annotated[
+        Literal["l16", "opus"], Field(description="Of binary messages: samples of 16 bits, or a packet of Opus.")
+    ] = "l16"
     says: Annotated[bool, Field(description="Its client may speak: it is a party, and shown in the roster.")] = False
     name: Annotated[Text, Field(description="Of the party.")] = ""
 
@@ -40,6 +43,7 @@ class StreamView(BaseModel):
     url: str
     party: str | None
     rate_hz: int
+    encoding: str
     says: bool
     speaker: Annotated[str | None, Field(description="The party that it is; null: it only listens.")]
     started: Annotated[bool, Field(description="Whether its client has come.")]
@@ -64,6 +68,7 @@ def _view(stream: Stream, context: ApiContext) -> dict[str, object]:
         "url": f"{scheme}://{host_port(stream.host, stream.port)}/streams",
         "party": stream.wish.party,
         "rate_hz": stream.wish.rate_hz,
+        "encoding": stream.wish.encoding,
         "says": stream.wish.says,
         "speaker": stream.speaker,
         "started": stream.started,
@@ -75,7 +80,7 @@ async def open_stream(session: ManagedDep, wish: StreamOpening, context: Context
     """Open a stream; its client has 38 s to come, by WebSocket, with the key."""
     if wish.party is not None:
         party_of(session, wish.party)
-    wanted = StreamWish(wish.rate_hz, wish.says, wish.party, wish.name)
+    wanted = StreamWish(wish.rate_hz, wish.says, wish.party, wish.name, wish.encoding)
     opened = await context.control.streams.open_stream(session.id, wanted)
     return OpenedStreamView.model_validate({**_view(opened.stream, context), "key": opened.key})
 

@@ -252,8 +252,8 @@ class OpenStream(MediaRequest[LegInfo], frozen=True):
         What the client proves itself with, once.
     room
         Where it is; it hears the room, or `source` alone, wherever that goes.
-    rate_hz
-        Of its L16: one of `softphone.media.contract.streams.STREAM_RATES_HZ`.
+    rate_hz, encoding
+        Of its sound: one of `softphone.media.contract.streams.STREAM_RATES_HZ`; L16 or OPUS of that module.
     says
         Whether the client is heard.
     about
@@ -269,6 +269,7 @@ class OpenStream(MediaRequest[LegInfo], frozen=True):
     says: bool = False
     about: str = "{}"
     claim_s: float = 38.0
+    encoding: str = "l16"
 
 
 class GetKeys(MediaRequest[Srtp], frozen=True):

@@ -2,10 +2,12 @@
 
 from msgspec import Struct
 
-__all__ = ["STREAM_RATES_HZ", "AudioStreamEnded", "AudioStreamStarted"]
+__all__ = ["L16", "OPUS", "STREAM_RATES_HZ", "AudioStreamEnded", "AudioStreamStarted"]
 
 STREAM_RATES_HZ = (8000, 16000, 24000, 48000)
-"""Of L16 in a stream."""
+"""Of the sound in a stream."""
+L16, OPUS = "l16", "opus"
+"""How it is encoded."""
 
 
 class AudioStreamStarted(Struct, frozen=True, tag=True):

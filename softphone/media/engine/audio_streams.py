@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from mixer.bridge import Bridge
 from mixer.frame import TICK_S
 from softphone.errors import MediaError, MediaFull
+from softphone.media.codecs import libopus
 from softphone.media.contract.leg import LegInfo
 from softphone.media.contract.messages import OpenStream
-from softphone.media.contract.streams import STREAM_RATES_HZ, AudioStreamEnded, AudioStreamStarted
+from softphone.media.contract.streams import L16, OPUS, STREAM_RATES_HZ, AudioStreamEnded, AudioStreamStarted
 
 __all__ = ["AudioStream", "AudioStreams", "Door", "lane_rate"]
 
@@ -52,7 +53,8 @@ class AudioStream:
     """
 
     def __init__(self, request: OpenStream, now: float) -> None:
-        self.key, self.rate_hz, self.says, self.about = request.key, request.rate_hz, request.says, request.about
+        self.key, self.says, self.about = request.key, request.says, request.about
+        self.rate_hz, self.encoding = request.rate_hz, request.encoding
         self.claim_until = now + request.claim_s
         self.leg = self.row = -1
         self.frames: deque[Pcm] = deque()
@@ -179,18 +181,13 @@ class AudioStreams:
         Raises
         ------
         MediaError
-            There are no streams here, or none of this rate.
+            There are no streams here, or none of this rate or encoding, or no libopus.
         MediaFull
             No row is left, or there are as many streams as may be.
         NoSuchLeg
             There is no such room or leg.
         """
-        if self._door is None:
-            raise MediaError("there are no streams here")
-        if request.rate_hz not in STREAM_RATES_HZ:
-            raise MediaError(f"no stream has {request.rate_hz} Hz")
-        if len(self._streams) >= self._door.most:
-            raise MediaFull(f"there are {self._door.most} streams already")
+        door = self._checked(request)
         stream = AudioStream(request, now)
         hear = stream.hear if request.source is None else self._tap(stream, self._row_of(request.source))
         stream.leg = self._open_app(request.room, hear, lane_rate(request.rate_hz))
@@ -203,8 +200,20 @@ class AudioStreams:
         if request.source is not None:
             self._sources.setdefault(request.source, set()).add(stream.leg)
         self._streams[stream.leg] = stream
-        self._door.add(stream)
-        return LegInfo(stream.leg, self._host, self._door.port, 0)
+        door.add(stream)
+        return LegInfo(stream.leg, self._host, door.port, 0)
+
+    def _checked(self, request: OpenStream) -> Door:
+        """Refuse a stream that there cannot be; gives where its client connects."""
+        if self._door is None:
+            raise MediaError("there are no streams here")
+        if request.rate_hz not in STREAM_RATES_HZ or request.encoding not in (L16, OPUS):
+            raise MediaError(f"no stream has {request.rate_hz} Hz in {request.encoding}")
+        if request.encoding == OPUS:
+            libopus.load()
+        if len(self._streams) >= self._door.most:
+            raise MediaFull(f"there are {self._door.most} streams already")
+        return self._door
 
     def _tap(self, stream: AudioStream, row: int) -> Callable[[Pcm], None]:
         """Hear what a party says there, instead of the room: what a track of a recording would have of it."""

@@ -2,8 +2,9 @@
 
 The sound goes from the tick into a queue and from there to the socket, and the other way round: neither the control
 process nor another process touches it. A client comes with the key that it was made, once; it is told first what the
-stream is, then it gets L16, 20 ms in each binary message, little-endian as programs have it. What it says comes the
-same way, in pieces of any length. Text is JSON: ``start``, ``mark``, ``clear`` and ``stop``, as others have them.
+stream is, then it gets 20 ms in each binary message: L16, little-endian as programs have it, or a packet of Opus. What
+it says comes the same way, L16 in pieces of any length. Text is JSON: ``start``, ``mark``, ``clear`` and ``stop``, as
+others have them.
 """
 
 import asyncio
@@ -19,16 +20,13 @@ from hashlib import sha256
 from http import HTTPStatus
 from urllib.parse import parse_qs, urlsplit
 
-import numpy as np
-import soxr
-from numpy.typing import NDArray
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from mixer.frame import TICK_S
 from softphone.errors import MediaError
-from softphone.media.engine.audio_streams import AudioStream, lane_rate
+from softphone.media.engine.audio_streams import AudioStream
+from softphone.media.workers.stream_sound import hears, says
 
 __all__ = ["StreamDoor"]
 
@@ -236,7 +234,7 @@ class StreamDoor:
 
 async def _send(connection: ServerConnection, stream: AudioStream, news: asyncio.Event) -> None:
     """Send what is heard, and marks, until the stream is over."""
-    cut = _Cut(stream.rate_hz)
+    messages = hears(stream.encoding, stream.rate_hz)
     while not stream.reason:
         await news.wait()
         news.clear()
@@ -244,27 +242,26 @@ async def _send(connection: ServerConnection, stream: AudioStream, news: asyncio
             await connection.send(json.dumps({"event": "mark", "mark": {"name": stream.marks.popleft()}}))
         while stream.frames:
             with suppress(IndexError):  # the tick may have dropped it meanwhile
-                for frame in cut(stream.frames.popleft()):
-                    await connection.send(frame)
+                for message in messages(stream.frames.popleft()):
+                    await connection.send(message)
 
 
 async def _read(connection: ServerConnection, stream: AudioStream) -> None:
     """Take what the client says and commands, until it goes."""
-    hz, resample = lane_rate(stream.rate_hz), None
-    if hz != stream.rate_hz:
-        resample = soxr.ResampleStream(stream.rate_hz, hz, 1, dtype="int16", quality="LQ")
+    sound_of = says(stream.encoding, stream.rate_hz)
     async for message in connection:
         if isinstance(message, str):
             _obey(message, stream)
             continue
         if not stream.says:
             raise Dismissed(1003, "this stream only listens")
-        if len(message) % 2 or len(stream.inbox) >= MOST_PIECES:
-            raise Dismissed(1008, "half a sample" if len(message) % 2 else "too many pieces wait")
-        pcm = np.frombuffer(message, "<i2").astype(np.int16)
-        if resample is not None:
-            pcm = resample.resample_chunk(pcm)
-        stream.inbox.append(np.maximum(pcm, -32767))
+        if len(stream.inbox) >= MOST_PIECES:
+            raise Dismissed(1008, "too many pieces wait")
+        try:
+            pcm = sound_of(message)
+        except ValueError as error:
+            raise Dismissed(1008, str(error)) from error
+        stream.inbox.append(pcm)
         stream.given += len(pcm)
 
 
@@ -283,27 +280,6 @@ def _obey(text: str, stream: AudioStream) -> None:
     else:
         stream.inbox.append(None)
         stream.clears += 1
-
-
-class _Cut:
-    """Cuts what is heard, at whatever rate, into 20 ms of another."""
-
-    def __init__(self, rate_hz: int) -> None:
-        self._rate_hz, self._samples = rate_hz, round(rate_hz * TICK_S)
-        self._from, self._resample = rate_hz, soxr.ResampleStream(rate_hz, rate_hz, 1, dtype="int16", quality="LQ")
-        self._rest = np.zeros(0, np.int16)
-
-    def __call__(self, frame: NDArray[np.int16]) -> list[bytes]:
-        hz = round(len(frame) / TICK_S)
-        if hz == self._rate_hz and not len(self._rest):
-            return [frame.astype("<i2").tobytes()]
-        if hz != self._from:
-            self._from = hz
-            self._resample = soxr.ResampleStream(hz, self._rate_hz, 1, dtype="int16", quality="LQ")
-        heard = np.concatenate((self._rest, self._resample.resample_chunk(frame)))
-        whole = len(heard) // self._samples * self._samples
-        self._rest = heard[whole:]
-        return [piece.astype("<i2").tobytes() for piece in heard[:whole].reshape(-1, self._samples)]
 
 
 def _digest(key: str) -> bytes:

@@ -20,6 +20,7 @@ from tests.api.conftest import PATIENCE_S, logged_in
 from tests.api.control.test_control import V1, made, roster
 from tests.focus.phone import Phone, bridge
 from tests.focus.table import until
+from tests.media.codecs.lines import Peer
 from tests.test_examples import example
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -68,6 +69,22 @@ async def next_of(feed: Subscription, type: EventType) -> FeedEvent:
             if event.type is type:
                 return event
     raise AssertionError("the feed ended")
+
+
+async def test_a_stream_is_opus_for_who_asks_for_it(shared: Server, ada: httpx.AsyncClient) -> None:
+    conference = await made(ada)
+    async with Phone(shared, "102") as phone:
+        await phone.call(conference["token"])
+        stream = await opened(ada, conference, encoding="opus")
+        assert stream["encoding"] == "opus"
+        async with client(stream) as ear:
+            start = json.loads(await ear.recv())["start"]
+            assert start["mediaFormat"] == {"encoding": "audio/opus", "sampleRate": 16000, "channels": 1}
+            async with asyncio.timeout(PATIENCE_S):
+                packets = [await ear.recv(decode=False) for _ in range(25)]
+        assert len(Peer("opus", 48_000, sample="fltp").decode(packets)) >= 24_000
+    refused = await ada.post(f"{V1}/{conference['id']}/streams", json={"encoding": "mp3"})
+    assert refused.status_code == 400
 
 
 async def test_who_speaks_is_a_party_and_who_listens_is_none(shared: Server, ada: httpx.AsyncClient) -> None:

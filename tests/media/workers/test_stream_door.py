@@ -11,8 +11,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from softphone.media.contract.messages import OpenStream
+from softphone.media.contract.streams import OPUS
 from softphone.media.engine.audio_streams import MOST_FRAMES, AudioStream, lane_rate
 from softphone.media.workers.stream_door import MOST_MARK, MOST_PIECES, StreamDoor
+from tests.media.codecs.lines import Peer
 
 PATIENCE_S = 20.0
 
@@ -95,6 +97,41 @@ async def test_sound_goes_both_ways_at_the_rate_that_was_asked_for(door: StreamD
         pieces = [each for each in stream.inbox if isinstance(each, np.ndarray)]
         assert sum(map(len, pieces)) == stream.given
         assert np.std(np.concatenate(pieces)) == pytest.approx(5657, rel=0.02)
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 24_000, 48_000])
+async def test_opus_goes_both_ways_as_ffmpeg_has_it(door: StreamDoor, rate_hz: int) -> None:
+    stream = opened(door, rate_hz=rate_hz, says=True, encoding=OPUS)
+    hz = lane_rate(rate_hz)
+    tone = (8000 * np.sin(2 * np.pi * 500 * np.arange(hz) / hz)).astype(np.int16)
+    async with to(door) as client:
+        await began(door, stream, client)
+        for frame in tone.reshape(50, -1):
+            stream.frames.append(frame)
+            door.wake()
+        packets = [await client.recv(decode=False) for _ in range(50)]
+        heard = Peer("opus", 48_000, sample="fltp").decode(packets)[-24_000:]
+        assert np.argmax(np.abs(np.fft.rfft(heard))) == 250 and np.std(heard) == pytest.approx(5657, rel=0.1)
+        full = (8000 * np.sin(2 * np.pi * 500 * np.arange(48_000) / 48_000)).astype(np.int16)
+        for packet in Peer("libopus", 48_000, application="voip", b="32000").encode(full.reshape(50, 960)):
+            await client.send(packet)
+        async with asyncio.timeout(PATIENCE_S):
+            while stream.given < hz:
+                await asyncio.sleep(0.001)
+        said = np.concatenate([each for each in stream.inbox if isinstance(each, np.ndarray)])
+        assert np.std(said[hz // 2 :]) == pytest.approx(5657, rel=0.1)
+
+
+@pytest.mark.parametrize("message", [b"", b"\xff\xff\xff", bytes([0x7B, 0x3F]) + bytes(40)])
+async def test_what_is_no_opus_ends_the_stream(door: StreamDoor, message: bytes) -> None:
+    stream = opened(door, says=True, encoding=OPUS)
+    async with to(door) as client:
+        await began(door, stream, client)
+        await client.send(message)
+        with pytest.raises(ConnectionClosed):
+            await client.recv()
+        assert (client.close_code, client.close_reason) == (1008, "no packet of Opus")
+    assert not stream.inbox
 
 
 async def test_marks_and_clearing_keep_their_place_among_the_sound(door: StreamDoor) -> None:
