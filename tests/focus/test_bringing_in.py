@@ -146,7 +146,7 @@ def test_a_call_that_still_rings_is_not_brought_in(tmp_path: Path) -> None:
 
 
 def test_two_that_race_for_the_last_place(tmp_path: Path) -> None:
-    """Ten besides the host, of whom none is refused; the eleventh is, and stays in its call."""
+    """Three besides the host, of whom none is refused; the fourth is, and stays in its call."""
 
     async def scene(bridge: ConferenceBridge) -> None:
         async with bridge.agent("101", max_calls=20) as host, bridge.agent("102", max_calls=20, on_call=accept):

@@ -136,3 +136,21 @@ def test_a_call_that_is_over_is_not_there(tmp_path: Path) -> None:
             assert source.own.state is InviteState.ENDED and len(session.parties) == 1
 
     run(scene(), 0)
+
+
+def test_ten_are_brought_in_by_default_and_the_eleventh_stays_in_its_call(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with Switchboard(tmp_path) as board:
+            ann, ben = [await board.telephone(number, answers) for number in ("101", "102")]
+            session = await board.paper.control.create(board.paper.accounts.extensions["101"])
+            await ann.call(str(session.token))
+            sources = [await called(board, ann, ben) for _ in range(11)]
+            async with PaperApi(board).client("101") as client:
+                told = [await wanted(client, session.id, source) for source in sources]
+            assert told == [(200, "")] * 10 + [(403, "TAS-106")]
+            assert len(session.parties) == 1 + 10
+            await asyncio.sleep(1)
+            for source, outcome in zip(sources, told, strict=True):
+                check(board, source, outcome, None)
+
+    run(scene(), 0)
