@@ -17,6 +17,7 @@ from websockets.typing import Subprotocol
 from softphone.certificates import self_signed
 from softphone.config import Config, SipConfig, check_exposure
 from softphone.errors import ConfigError, SipNetworkError
+from softphone.focus.session import ConferenceRole, PartyStatus
 from softphone.server import Server
 from softphone.sip.driver import StackSettings
 from softphone.sip.message.digest import Credentials
@@ -187,6 +188,22 @@ async def test_who_comes_over_websocket_and_speaks_no_webrtc_is_called_once_more
             phone.reply(second, 180)
             phone.reply(second, 200, offer())
             await (await calling).bye()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_an_invite_of_ringcentrals_guide_reaches_a_conference_by_websocket(tmp_path: Path) -> None:
+    """Its From is the main number, a star and an extension that is not ours, at a domain that is not ours."""
+    async with bridge(tmp_path) as server:
+        phone = WebPhone(server, "101", username="17203861294*11101", domain="sip.ringcentral.com")
+        running = asyncio.create_task(phone.run(f"{server.http_url.replace('http', 'ws')}/sip", None))
+        session = await conference(server)
+        call = await phone.call(str(session.token))
+        await call.answered()
+        assert call.named["From"].startswith("<sip:17203861294*11101@sip.ringcentral.com>")
+        (party,) = session.parties.values()
+        assert (party.role, party.address.number, party.status) == (ConferenceRole.HOST, "101", PartyStatus.ANSWERED)
+        assert (await call.request("BYE")).status == 200
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 

@@ -67,13 +67,19 @@ class MakerPhone:
         Its extension.
     agent
         What it calls itself.
+    username
+        The user part of its From; its extension when empty.
+    domain
+        That of the addresses that it writes.
     """
 
     kind = "TCP"
 
-    def __init__(self, board: Any, number: str = "101", agent: str = WEB, username: str = "") -> None:
+    def __init__(
+        self, board: Any, number: str = "101", agent: str = WEB, username: str = "", domain: str = DOMAIN
+    ) -> None:
         self.board, self.number, self.agent = board, number, agent
-        self.username = username or number
+        self.username, self.domain = username or number, domain
         self.password = ""
         self.port = 20_000 + next(_numbers)
         self.came: list[tuple[float, Read]] = []
@@ -151,7 +157,7 @@ class MakerPhone:
     def proof(self, answer: Read, name: str, method: str, password: str = "") -> str:
         found = re.search(r', nonce="(.+?)"', answer.get(name))
         assert found is not None, answer.text
-        uri = f"sip:{DOMAIN}"
+        uri = f"sip:{self.domain}"
         a1, a2 = (
             _md5(f"{self.number}:{DOMAIN}:{password or self.password or f'dev-{self.number}'}"),
             _md5(f"{method}:{uri}"),
@@ -169,7 +175,7 @@ class MakerPhone:
 
     async def register(self, expires: int = 60, instance: str = "802000902", call_id: str = "") -> Read:
         contact = f"<sip:{self.here.split('.')[0]}@{self.here};transport=wss>"
-        me = f"<sip:{self.username}@{DOMAIN}>"
+        me = f"<sip:{self.username}@{self.domain}>"
         headers = {
             "Call-Id": call_id or secrets.token_hex(8),
             "Contact": f'{contact};+sip.instance="<urn:uuid:{instance}>";expires={expires}',
@@ -177,13 +183,13 @@ class MakerPhone:
             "To": me,
         }
         number = self.next()
-        self.send(f"REGISTER sip:{DOMAIN} SIP/2.0", {**headers, "Via": self.via(), "CSeq": f"{number} REGISTER"})
+        self.send(f"REGISTER sip:{self.domain} SIP/2.0", {**headers, "Via": self.via(), "CSeq": f"{number} REGISTER"})
         answer = await self.first(number)
         if answer.status != 401:
             return answer
         headers["Authorization"] = self.proof(answer, "WWW-Authenticate", "REGISTER")
         number = self.next()
-        self.send(f"REGISTER sip:{DOMAIN} SIP/2.0", {**headers, "Via": self.via(), "CSeq": f"{number} REGISTER"})
+        self.send(f"REGISTER sip:{self.domain} SIP/2.0", {**headers, "Via": self.via(), "CSeq": f"{number} REGISTER"})
         return await self.first(number)
 
     def named(self, user: str) -> dict[str, str]:
@@ -191,8 +197,8 @@ class MakerPhone:
         return {
             "Call-Id": secrets.token_hex(8),
             "Contact": f"<sip:r1@{self.here};transport=wss>;expires=60",
-            "From": f"<sip:{self.username}@{DOMAIN}>;tag={secrets.token_hex(4)}",
-            "To": f"<sip:{user}@{DOMAIN}>",
+            "From": f"<sip:{self.username}@{self.domain}>;tag={secrets.token_hex(4)}",
+            "To": f"<sip:{user}@{self.domain}>",
             "Content-Type": "application/sdp",
             "Supported": "replaces, 100rel, timer, norefersub",
             "Session-Expires": "1800",
@@ -202,13 +208,13 @@ class MakerPhone:
     async def invite(self, user: str, headers: dict[str, str] | None = None, sdp: str = PLAIN) -> Read:
         """Call somebody, as far as the first response."""
         number, named = self.next(), headers or self.named(user)
-        line = f"INVITE sip:{user}@{DOMAIN} SIP/2.0"
+        line = f"INVITE sip:{user}@{self.domain} SIP/2.0"
         self.send(line, {**named, "Via": self.via(), "CSeq": f"{number} INVITE"}, sdp)
         return await self.first(number)
 
     async def call(self, user: str, sdp: str = PLAIN) -> "MakerCall":
         """Call somebody, as far as the first response to the INVITE that has a proof."""
-        headers, line = self.named(user), f"INVITE sip:{user}@{DOMAIN} SIP/2.0"
+        headers, line = self.named(user), f"INVITE sip:{user}@{self.domain} SIP/2.0"
         asked = await self.invite(user, headers, sdp)
         headers["Proxy-Authorization"] = self.proof(asked, "Proxy-Authenticate", "INVITE")
         number, via = self.next(), self.via()
@@ -251,7 +257,7 @@ class MakerCall:
         number = self.phone.next()
         named = {**self.named, "Via": self.phone.via(), "CSeq": f"{number} {method}"}
         spelled = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.phone.send(f"{method} {uri or f'sip:{DOMAIN}'} SIP/2.0", {**named, **spelled}, body)
+        self.phone.send(f"{method} {uri or f'sip:{self.phone.domain}'} SIP/2.0", {**named, **spelled}, body)
         return await self.phone.first(number)
 
     async def hold(self, on: bool = True) -> Read:
