@@ -4,7 +4,7 @@ import numpy as np
 
 from mixer import g711
 from tests.bench.codecs import CODECS
-from tests.bench.ears import AMPLITUDE, FRAME, cut, splatter
+from tests.bench.ears import AMPLITUDE, FRAME, cut, cuts, splatter, steps
 from tests.bench.load import Books
 from tests.bench.studio import Studio
 from tests.bench.traffic import LOSS, NOISE_DBOV, STEPS, TALK_DBOV, Scene, Schedule, Sounds, rms
@@ -88,3 +88,18 @@ def test_a_step_is_loud_above_a_kilohertz_and_a_slow_fade_is_not() -> None:
     assert splatter(tone) < -80
     assert splatter(tone * (at < 4000)) > -10
     assert splatter(tone * fade) < -50
+
+
+def test_no_change_of_gain_is_heard_as_a_click() -> None:
+    """Each that is asked for is made, too: its glide is louder than no change at all."""
+    found = {row["change"]: row["dB"] for row in steps()}
+    assert {"mute", "moved away", "left the room", "playback stopped", "hold"} <= found.keys()
+    assert max(found.values()) < -50
+    untouched = found.pop("none")
+    assert min(found.values()) > untouched + 5
+
+
+def test_a_gate_cuts_nothing_of_soft_speech_in_small_rooms_and_next_to_nothing_in_large_ones() -> None:
+    small, large = cuts((2, 7), (-42.0,), 3)
+    assert (small["-42 dBov: % cut"], small["-42: longest ms"]) == (0, 0)
+    assert large["-42 dBov: % cut"] <= 0.3 and large["-42: longest ms"] <= 40

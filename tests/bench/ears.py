@@ -5,7 +5,7 @@ Both in the engine's own clock, on a clean line: no figure depends on the machin
 
 import itertools
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,18 @@ from numpy.typing import NDArray
 
 from softphone.load.media.alignment import align
 from softphone.load.speech import levelled
-from softphone.media.contract.leg import MediaAddress
-from softphone.media.contract.messages import Configure, JoinRoom, LeaveRoom, MediaRequest, Number, Play, StopPlayback
-from tests.bench.codecs import CODECS, Pcm
+from softphone.media.contract.leg import LegSpec, MediaAddress
+from softphone.media.contract.messages import (
+    Configure,
+    JoinRoom,
+    LeaveRoom,
+    MediaRequest,
+    Number,
+    Play,
+    StopPlayback,
+    UpdateLeg,
+)
+from tests.bench.codecs import CODECS, JudgedCodec, Pcm
 from tests.bench.speech import clips
 from tests.bench.studio import Studio
 from tests.bench.wire import Wire
@@ -34,28 +43,42 @@ LOUD_DB, SOFT_DB, BESIDE, CUT_DB = 16.0, 25.0, 3, 6.0
 TONE_HZ, AMPLITUDE, EDGE_HZ = 200.0, 8000.0, 1000.0
 SETTLED = 25  # ticks before a change, and after it
 Frames = NDArray[np.float64]
+# A telephone whose codec changes no sample.
+LINEAR = JudgedCodec(
+    name="L16",
+    leg={"codec": "L16/8000", "payload_type": 114},
+    rate_hz=RATE_HZ,
+    clock_hz=RATE_HZ,
+    encode=lambda pcm: [frame.tobytes() for frame in pcm.astype(">i2").reshape(-1, FRAME)],
+    decode=lambda payloads: np.frombuffer(b"".join(payloads), ">i2").astype(np.int16),
+    mode="nb",
+)
 
 
-def cuts() -> list[dict[str, Any]]:
+def cuts(
+    sizes: Sequence[int] = SIZES, levels_dbov: Sequence[float] = LEVELS_DBOV, pieces: int | None = None
+) -> list[dict[str, Any]]:
     """One row per size of the room: speech frames that a listener misses, for each level of the talker.
 
-    The others send the noise of a quiet line. All rooms are in one engine.
+    The others send the noise of a quiet line. All rooms are in one engine. `pieces`: of speech; None: all.
     """
     codec, studio = CODECS[0], Studio(capacity=512)
-    speech = {level: np.concatenate([levelled(clip, level) for clip in clips(RATE_HZ)]) for level in LEVELS_DBOV}
+    speech = {
+        level: np.concatenate([levelled(clip, level) for clip in clips(RATE_HZ)[:pieces]]) for level in levels_dbov
+    }
     ears = {}
-    for size, level in itertools.product(SIZES, LEVELS_DBOV):
+    for size, level in itertools.product(sizes, levels_dbov):
         room = studio.room()
         ends = [studio.phone(room, codec)[1] for _ in range(size)]
         ears[size, level] = ends[1]
         for i, end in enumerate(ends):
             _speak(studio, end, speech[level] * (i == 0), FLOOR_DBOV if i == 0 else OTHERS_DBOV, i)
-    ticks = len(speech[LEVELS_DBOV[0]]) // FRAME
+    ticks = len(speech[levels_dbov[0]]) // FRAME
     studio.run(ticks + SETTLED)
     rows = []
-    for size in SIZES:
+    for size in sizes:
         row: dict[str, Any] = {"parties": size}
-        for level in LEVELS_DBOV:
+        for level in levels_dbov:
             share, longest = cut(speech[level], studio.heard(ears[size, level], codec), level)
             row |= {f"{level:.0f} dBov: % cut": round(100 * share, 2), f"{level:.0f}: longest ms": longest}
         rows.append(row)
@@ -164,6 +187,15 @@ def _played(tone: _Tone) -> float:
         return tone.changed(lambda: tone.ask(StopPlayback(made.value)), talks=False)
 
 
+def _held(tone: _Tone) -> float:
+    """A telephone that speaks on when it is put on hold by an offer."""
+    tone.ask(LeaveRoom(tone.talker))
+    leg, address = tone.studio.phone(tone.room, LINEAR)
+    tone.studio.talk(address, LINEAR, tone.wave, Wire(name="clean").arrivals(len(tone.wave) // FRAME, 0))
+    hold = LegSpec(remote=address, rtcp_mux=False, timeout_s=0.0, direction="sendonly", **LINEAR.leg)
+    return tone.changed(lambda: tone.ask(UpdateLeg(leg, hold)), talks=False)
+
+
 CHANGES: dict[str, Callable[[_Tone], float]] = {
     "none": lambda tone: tone.changed(lambda: None),
     "mute": _configured(muted=True),
@@ -175,4 +207,5 @@ CHANGES: dict[str, Callable[[_Tone], float]] = {
     "moved here": _came,
     "left the room": _left,
     "playback stopped": _played,
+    "hold": _held,
 }
