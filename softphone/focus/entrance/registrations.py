@@ -78,5 +78,5 @@ def _registered(binding: Binding, now: float, moment: datetime) -> Registered:
 
 def _id(binding: Binding) -> str:
     """Name a telephone, the same as long as it is registered as that."""
-    told = f"{binding.user} {binding.instance or binding.uri}"
+    told = f"{binding.user} {binding.flow_id or binding.uri}"
     return hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:16]

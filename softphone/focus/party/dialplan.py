@@ -16,7 +16,7 @@ from softphone.focus.session import PartyAddress
 from softphone.focus.token import PREFIX
 from softphone.sip.message.digest import Credentials
 from softphone.sip.message.uri import Uri, number_of, spelled
-from softphone.sip.services.binding import Binding
+from softphone.sip.services.binding import Binding, by_telephone
 from softphone.sip.services.registrar import Registrar
 from softphone.sip.transport.hop import TLS, WS, WSS, Hop
 from softphone.sip.ua.call import InviteSession
@@ -47,6 +47,8 @@ class DialTarget:
     "Whether it is another way to the same: it is taken when those before have not led there."
     binding: Binding | None = None
     "Its registration."
+    next_flow: "DialTarget | None" = None
+    "The same telephone by another of its flows, which is taken when this one has failed (RFC 5626 section 5.3)."
 
     @property
     def host(self) -> str:
@@ -145,7 +147,7 @@ class DialPlan:
         return self._accounts.handling(extension.id)
 
     def phones(self, extension: Extension) -> list[DialTarget]:
-        """List the registered telephones of an extension.
+        """List the registered telephones of an extension, each once, however many flows it has.
 
         Raises
         ------
@@ -163,11 +165,9 @@ class DialPlan:
         if not bindings:
             raise refused(480, "not registered")
         to = str(self._home().address(extension.number))
-        preferences = sorted({binding.q for binding in bindings}, reverse=True)
-        return [
-            DialTarget(binding.uri, binding.hop, to=to, binding=binding, stage=preferences.index(binding.q))
-            for binding in bindings
-        ]
+        telephones = by_telephone(bindings)
+        preferences = sorted({flows[0].q for flows in telephones}, reverse=True)
+        return [_telephone(flows, to, preferences.index(flows[0].q)) for flows in telephones]
 
     def outside(self, number: str, caller: Caller) -> list[DialTarget]:
         """Give the ways to a number that is none of ours, the preferred one first.
@@ -271,6 +271,13 @@ class DialPlan:
         """Take note that somebody is there."""
         if target.binding is not None and target.doubtful:
             self._registrar.answered(target.binding)
+
+
+def _telephone(flows: list[Binding], to: str, stage: int) -> DialTarget:
+    """One telephone, by the first of its flows, and by the others in their order when that fails."""
+    first, *others = flows
+    further = _telephone(others, to, stage) if others else None
+    return DialTarget(first.uri, first.hop, to=to, binding=first, stage=stage, next_flow=further)
 
 
 def _through(trunk: TrunkConfig, number: str, *, backup: bool) -> DialTarget:

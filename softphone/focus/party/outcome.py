@@ -76,6 +76,8 @@ class Outcome:
     "Order of choice among several: the lowest wins."
     on_the_way: bool = False
     "Whether it says something of the way alone: another one to the same telephone may do."
+    flow_failed: bool = False
+    "Whether the telephone was not even asked: another of its flows is to be taken (RFC 5626 section 5.3)."
 
 
 class NotReached(CallRefused):
@@ -147,6 +149,9 @@ ELSEWHERE = (305, 380)
 # What a proxy or a gateway says for want of somebody behind it.
 ON_THE_WAY = (408, 500, 502, 503, 504)
 
+# What a proxy says whose connection to the telephone is gone (RFC 5626 section 11.5).
+FLOW_FAILED = 430
+
 OURS = (
     "not registered",
     "no trunk",
@@ -171,7 +176,7 @@ CANCELLED = Outcome(487, PHRASES[487], "cancelled", Step.GIVE_UP, rank=(0, 0))
 DROPPED = replace(CANCELLED, word="dropped")
 FAILED = Outcome(500, PHRASES[500], "failed", rank=(5, 2))
 RANG_OUT = Outcome(480, PHRASES[480], "no answer", rank=(4, 3))
-SILENT = Outcome(408, PHRASES[408], "unreachable", rank=(4, 4), on_the_way=True)
+SILENT = Outcome(408, PHRASES[408], "unreachable", rank=(4, 4), on_the_way=True, flow_failed=True)
 
 
 # Headers that a REFER may ask for, and the answer that is about each: there is no such call to be replaced (RFC 3891
@@ -215,6 +220,7 @@ def _of_status(refused: CallRefused) -> Outcome:
         refused.contacts if step is Step.FOLLOW else (),
         _rank(status),
         status in ON_THE_WAY,
+        status == FLOW_FAILED,
     )
 
 
@@ -240,7 +246,7 @@ def best(outcomes: Sequence[Outcome]) -> Outcome:
 NO_STATUS: Sequence[tuple[type[SoftphoneError], Outcome]] = (
     (SipTimeout, RANG_OUT),
     (CallEnded, RANG_OUT),
-    (SipNetworkError, _of_status(CallRefused(503))),
+    (SipNetworkError, replace(_of_status(CallRefused(503)), flow_failed=True)),
     (NoCommonCodec, _of_status(CallRefused(488))),
     (SdpError, Outcome(502, PHRASES[502], "failed", rank=(5, 1))),
     (MediaError, Outcome(503, PHRASES[503], "failed", rank=(5, 1))),

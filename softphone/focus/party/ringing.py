@@ -246,6 +246,13 @@ class Ringing(CallOwner):
                 self._start(fork, target)
         return bool(self._running)
 
+    def _replaced(self, fork: Fork, target: DialTarget, outcome: Outcome) -> bool:
+        """Ring the same telephone by its next flow, or where it says to; whether that decides what follows."""
+        if outcome.flow_failed and target.next_flow is not None:
+            self._start(fork, target.next_flow)
+            return True
+        return outcome.step is Step.FOLLOW and self._redirected(fork, outcome)
+
     def _redirected(self, fork: Fork, outcome: Outcome) -> bool:
         """Ask where a telephone says to, as far as the caller might call there; whether that decides what follows.
 
@@ -327,7 +334,7 @@ class Ringing(CallOwner):
         over = [self._running.pop(task) for task in ended] if ended else self._silence()
         for attempt in over:
             outcome = attempt.outcome
-            if outcome is not None and not (outcome.step is Step.FOLLOW and self._redirected(fork, outcome)):
+            if outcome is not None and not self._replaced(fork, attempt.target, outcome):
                 fork.outcomes.append(outcome)
         return over
 

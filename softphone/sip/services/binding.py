@@ -9,6 +9,7 @@ import os
 import platform
 import tempfile
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from softphone.sip.transport.hop import WS, WSS, Hop
 from softphone.sip.where.locate import hop_of
 from softphone.sip.where.route import is_direct, reach
 
-__all__ = ["Binding", "Instance", "same_address"]
+__all__ = ["Binding", "Instance", "by_telephone", "same_address"]
 
 # What makes two URIs different even if only one has it (RFC 3261 section 19.1.4).
 TELLING = ("transport", "user", "ttl", "method", "maddr")
@@ -110,8 +111,12 @@ class Binding:
     @property
     def instance(self) -> str:
         """What names the telephone over changes of its address (RFC 5626 section 4.1), "" if nothing does."""
-        instance = self.contact.params.get("+sip.instance") or ""
-        return instance and f"{instance};{self.contact.params.get('reg-id') or ''}"
+        return self.contact.params.get("+sip.instance") or ""
+
+    @property
+    def flow_id(self) -> str:
+        """What names one of the flows of a telephone over changes of its address, "" if nothing does."""
+        return self.instance and f"{self.instance};{self.contact.params.get('reg-id') or ''}"
 
     @property
     def has_flow(self) -> bool:
@@ -132,10 +137,25 @@ class Binding:
         return replace(self, hop=where, failures=1) if where.host == self.came.host else None
 
     def replaces(self, other: "Binding") -> bool:
-        """Whether both are the same telephone."""
-        if self.instance or other.instance:
-            return self.instance == other.instance
+        """Whether both are the same telephone, by the same of its flows."""
+        if self.flow_id or other.flow_id:
+            return self.flow_id == other.flow_id
         return same_address(self.contact.uri, other.contact.uri)
+
+
+def by_telephone(bindings: Iterable[Binding]) -> list[list[Binding]]:
+    """Put the flows of one telephone together: only one of them is used at a time (RFC 5626 section 5.3).
+
+    Returns
+    -------
+    list
+        Of each telephone its flows in the order they are tried in: those that failed last, then the latest registered
+        first. A binding that names no instance is a telephone of its own.
+    """
+    telephones: dict[str | int, list[Binding]] = {}
+    for number, binding in enumerate(bindings):
+        telephones.setdefault(binding.instance or number, []).append(binding)
+    return [sorted(flows, key=lambda each: (each.failures, -each.refreshed_at)) for flows in telephones.values()]
 
 
 def same_address(one: Uri, other: Uri) -> bool:

@@ -4,7 +4,7 @@ import pytest
 
 from softphone.sip.message.message import Request, Response, request
 from softphone.sip.message.uri import Uri
-from softphone.sip.services.binding import same_address
+from softphone.sip.services.binding import by_telephone, same_address
 from softphone.sip.services.registrar import Registrar
 from softphone.sip.transport.hop import Hop
 
@@ -216,3 +216,23 @@ def test_a_telephone_is_forgotten_however_it_writes_its_number(to: str) -> None:
         (binding,) = registrar.contacts("101", 1.0)
         registrar.failed(binding)
         assert len(registrar.contacts("101", 1.0)) == count
+
+
+def test_the_flows_of_one_telephone_are_one_telephone_the_latest_first() -> None:
+    registrar = Registrar(max_contacts=9)
+    flows = ['<sip:{}@192.0.2.1>;+sip.instance="<urn:uuid:{}>"' + each for each in (";reg-id=1", ";reg-id=2", "")]
+    for cseq, (name, instance, flow) in enumerate([("a", 1, 0), ("b", 2, 0), ("c", 1, 1), ("d", 1, 2)], 1):
+        handle(registrar, register(flows[flow].format(name, instance), cseq=cseq), now=float(cseq))
+    for cseq, name in enumerate("ef", 5):
+        handle(registrar, register(f"<sip:{name}@192.0.2.1>", cseq=cseq), now=float(cseq))
+
+    def telephones() -> list[str]:
+        found = by_telephone(registrar.contacts("101", 10.0))
+        return sorted("".join(each.contact.uri.user or "" for each in flows) for flows in found)
+
+    # One that has been started anew as RFC 5626 wants it is not rung twice either, at the Contact it had before.
+    assert telephones() == ["b", "dca", "e", "f"]
+    handle(registrar, register(flows[0].format("a", 1), cseq=9), now=9.0)
+    assert telephones() == ["adc", "b", "e", "f"]
+    registrar.failed(next(each for each in registrar.contacts("101", 10.0) if each.contact.uri.user == "a"))
+    assert telephones() == ["b", "dca", "e", "f"]
