@@ -22,7 +22,7 @@ from softphone.media.engine.engine import Engine
 from softphone.testing import ConferenceBridge, run
 from softphone.testing.bridge import PaperBridge
 from tests.focus.switchboard import changed
-from tests.focus.table import GOODBYE, TONES, tones_in, write_tone
+from tests.focus.table import GOODBYE, TONES, tones_in, write_sounds, write_tone
 from tests.support.membership import astray
 from tests.support.tones import Pcm, read_wav, sine
 
@@ -60,6 +60,8 @@ class Circle:
 
 @asynccontextmanager
 async def circle(folder: Path, **sections: dict[str, Any]) -> AsyncIterator[Circle]:
+    # Prompts are decoded in a thread, which no clock that jumps waits for: speech could be heard at any time.
+    sections = {"prompts": {"folders": (str(write_sounds(folder / "pack")),)}, **sections}
     async with ConferenceBridge(folder, changed(load(DEV_PATH), sections)) as bridge, AsyncExitStack() as stack:
         session, calls = await bridge.conference(), list[Call]()
         for number, tone in zip(("101", "102", "103", "104"), TONES, strict=True):
