@@ -307,7 +307,8 @@ async def test_what_a_bot_raises_is_shown_with_its_own_lines(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "mend"), [(BROKEN_BOTS, "name an object instead of the class"), ("x = (", "SyntaxError"), ("\nx = y", "(line 2)")]
+    ("text", "mend"),
+    [(BROKEN_BOTS, "name an object instead of the class"), ("x = (", "SyntaxError"), ("\nx = y", "(line 2)")],
 )
 async def test_a_bot_that_cannot_be_made_is_told_in_one_line(tmp_path: Path, text: str, mend: str) -> None:
     path = tmp_path / "broken.py"
