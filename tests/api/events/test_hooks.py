@@ -15,7 +15,7 @@ from standardwebhooks.webhooks import Webhook
 from softphone.server import Server
 from softphone.webhooks import verify
 from tests.api.conftest import logged_in
-from tests.focus.phone import bridge
+from tests.focus.phone import Phone, bridge
 from tests.support.listening import listening
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -69,6 +69,21 @@ async def test_what_happens_is_told_signed_and_again(ada: httpx.AsyncClient) -> 
         _, ended = await receiver.next()
         assert (ended["type"], ended["session"]) == ("conference.ended", session)
         assert (await ada.delete(f"{PATH}/{hook['id']}")).status_code == 204
+
+
+async def test_keys_are_told(shared: Server, ada: httpx.AsyncClient) -> None:
+    async with receiving() as receiver, Phone(shared, "103") as phone:
+        hook = (await ada.post(PATH, json={"url": receiver.url, "events": ["party.keys"]})).json()
+        session = (await ada.post("/api/v1/conferences", json={"rules": {"tell_keys": "unknown"}})).json()
+        call = await phone.call(session["token"])
+        (party,) = shared.focus.session(session["id"]).parties
+        await phone.keys(call, "*147")  # *1 mutes
+        for key in "47":
+            headers, told = await receiver.next()
+            assert headers["x-softphone-event"] == told["type"] == "party.keys"
+            assert (told["session"], told["party"], told["data"]) == (session["id"], party, {"keys": key})
+        await ada.delete(f"/api/v1/conferences/{session['id']}")
+        await ada.delete(f"{PATH}/{hook['id']}")
 
 
 async def test_the_signature_is_by_the_secret_that_is_shown_once(ada: httpx.AsyncClient) -> None:
