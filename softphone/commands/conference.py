@@ -13,7 +13,9 @@ from softphone.commands.groups import gather, groups
 from softphone.commands.groups import group as group_
 from softphone.commands.passes import pass_, passes, revoke
 from softphone.commands.recordings import download, record, recordings
+from softphone.commands.rules import rules
 from softphone.commands.sounds import play, say
+from softphone.commands.streams import stream
 from softphone.commands.usage import remember, wrong_use
 
 __all__ = ["app", "invite"]
@@ -339,7 +341,7 @@ def write(path: Path, text: str) -> None:
         wrong_use(f"--ics names a file that can be written, and {path} cannot: {error.strerror}")
 
 
-for command in (record, recordings, download, play, say, invite, passes, revoke, groups, gather):
+for command in (record, recordings, download, play, say, invite, passes, revoke, groups, gather, rules, stream):
     app.command()(command)
 app.command("group")(group_)
 app.command("pass")(pass_)

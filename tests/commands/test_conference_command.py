@@ -9,15 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
+from websockets.sync.client import connect
 
 from softphone.commands.conference import app
+from softphone.commands.rules import meant
 from softphone.config import DEV_PATH
 from softphone.focus.voice.prompts import OWN_SOUNDS
 from tests.support.processes import ServerProcess
 from tests.support.raw import RawPhone, offer
 from tests.support.rest import Rest
 from tests.support.sounding import until
+
+STREAMS = "[streams]\nenabled = true\nport = 0\n"
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -38,7 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     folder = tmp_path_factory.mktemp("server")
     config = folder / "patient.toml"
     speech = f'command = ["cat", "{OWN_SOUNDS}/en/beep.flac"]'  # says the same whatever it is told
-    config.write_text(f"{DEV_PATH.read_text()}\n[conference]\nclaim_timeout_s = 600.0\n[speech]\n{speech}\n")
+    config.write_text(f"{DEV_PATH.read_text()}\n[conference]\nclaim_timeout_s = 600.0\n[speech]\n{speech}\n{STREAMS}")
     with ServerProcess(folder, "--workers", "1", "--config", str(config)) as running:
         yield running
         assert running.running, f"the server died: {running.words()}"
@@ -101,6 +106,54 @@ def test_a_conference_by_commands(run: Run, rest: Rest) -> None:
     assert run("dial", session, "104", "--wait", "0").stdout == "ringing (1)\n"
     assert run("end", session).stdout == "ended\n"
     assert session not in run("list").stdout
+
+
+def test_rules_by_command(run: Run, server: ServerProcess) -> None:
+    session = run("create").stdout.split()[0]
+    held = answer(run("rules", session, "--json"))
+    assert (held["lobby"], held["tell_keys"], held["count_from"]) == (False, "none", 0)
+    assert ["lobby", "no"] in [line.split() for line in run("rules", session).stdout.splitlines()]
+    wish = ("lobby=yes", "party_limit_s=90", "count_from=3", "tell_keys=unknown")
+    changed = {"lobby": True, "party_limit_s": 90.0, "count_from": 3, "tell_keys": "unknown"}
+    assert answer(run("rules", session, *wish, "--json")) == held | changed
+    assert ["tell_keys", "unknown"] in [line.split() for line in run("rules", session, "lobby=").stdout.splitlines()]
+    login = ("--server", server.http_url, "--user", "101", "--password", "dev-101")
+    refused = command("rules", session, "muted_notice=no", "tell_keys=some", *login)
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
+    assert refused.stderr.startswith("softphone conference rules: ") and "(400)" in refused.stderr
+    assert answer(run("rules", session, "--json")) == held | changed | {"lobby": False}
+    run("end", session)
+
+
+@pytest.mark.parametrize(
+    ("wish", "says"),
+    [
+        ("loby=yes", "there are lobby, party_limit_s, count_from"),
+        ("lobby", "NAME=VALUE"),
+        ("lobby=maybe", "lobby takes yes or no, not 'maybe'"),
+        ("party_limit_s=long", "party_limit_s takes a number, not 'long'"),
+        ("party_limit_s=nan", "party_limit_s takes a number, not 'nan'"),
+        ("count_from=1.5", "count_from takes a whole number, not '1.5'"),
+    ],
+)
+def test_a_rule_that_there_is_not(capsys: pytest.CaptureFixture[str], wish: str, says: str) -> None:
+    with pytest.raises(typer.Exit) as stopped:
+        meant(wish, {"lobby": False, "party_limit_s": 0.0, "count_from": 0})
+    assert stopped.value.exit_code == 2
+    assert says in capsys.readouterr().err
+
+
+def test_a_stream_by_command(run: Run) -> None:
+    session = run("create").stdout.split()[0]
+    url, key = run("stream", session).stdout.split()
+    assert url.startswith("ws://127.0.0.1:") and len(key) > 20
+    opened = answer(run("stream", session, "--says", "--rate", "24000", "--encoding", "opus", "--json"))
+    assert (opened["says"], opened["rate_hz"], opened["encoding"], opened["url"]) == (True, 24000, "opus", url)
+    assert opened["key"] != key
+    with connect(url, additional_headers={"Authorization": f"Bearer {key}"}) as client:
+        start = json.loads(client.recv(timeout=30))["start"]
+        assert (start["conference"], start["mediaFormat"]["sampleRate"]) == (session, 16000)
+    run("end", session)
 
 
 def test_a_recording_by_commands(run: Run, rest: Rest, server: ServerProcess, tmp_path: Path) -> None:
@@ -257,6 +310,8 @@ def test_who_cannot_be_called_is_a_failure(
         "end",
         "invite",
         "codes",
+        "rules",
+        "stream",
     ],
 )
 def test_help_has_an_example(name: str) -> None:
