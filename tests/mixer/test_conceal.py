@@ -54,6 +54,19 @@ def test_a_steady_voice_goes_on_through_the_gap(pitch_hz: float) -> None:
     assert ratio_db.min() > 12
 
 
+def test_a_voice_whose_periods_differ_does_not_go_on_as_one_of_them() -> None:
+    """After 10 ms the last two are repeated, after 20 ms the last three, which are loud, less so, and soft."""
+    at, loud = np.arange(40) / 40, np.array([5120, 8000, 6400, 5120])
+    pulse = sum(np.cos(2 * np.pi * h * (at - 0.5)) for h in range(1, 9)) / 8
+    sent = np.rint(np.tile(np.outer(loud, pulse).reshape(-1), 60)).astype(np.int16)
+    said, concealed = with_losses(sent, {30, 31, 32})
+    assert concealed == 3
+    made = said[30 * 160 : 32 * 160] / np.clip(1 - (np.arange(320) - 80) / 560, 0, 1)
+    first, second, third = loud[:0:-1]
+    one, two, three = [first, first], [(first + second) / 2, first], [second, first, third, second]
+    assert made.reshape(8, 40).max(axis=1) == pytest.approx([*one, *two, *three], rel=0.03)
+
+
 def test_when_everybody_loses_a_packet_everybody_is_concealed() -> None:
     parties = SEARCHED + 20
     bridge = bridge_of(parties)
