@@ -2,8 +2,8 @@
 
     python -m tests.bench.sound
 
-Real speech (Debian's `asterisk-core-sounds-en-wav`; prompts of ours for wide band) goes through the worker's engine on
-lines of all kinds; the limit is the same speech encoded and decoded, nothing else. The listener's line is clean.
+Real speech (`tests.bench.speech`) goes through the worker's engine on lines of all kinds; the limit is the same
+speech encoded and decoded, nothing else. The listener's line is clean.
 """
 
 import statistics
@@ -17,7 +17,7 @@ from rich.console import Console
 from tests.bench.__main__ import table
 from tests.bench.codecs import CODECS, JudgedCodec, Pcm
 from tests.bench.ears import cuts, steps
-from tests.bench.speech import CLIP_S, clips
+from tests.bench.speech import CLIP_S, clips, spoken
 from tests.bench.studio import Studio
 from tests.bench.wire import WIRES, Wire
 
@@ -74,6 +74,8 @@ def run() -> list[dict[str, Any]]:
 
 def main() -> int:
     console = Console() if sys.stdout.isatty() else Console(width=120)
+    for rate_hz in sorted({codec.rate_hz for codec in CODECS}):
+        console.print(f"speech judged at {rate_hz} Hz: {spoken(rate_hz)}")
     console.print(table("PESQ of what a listener hears", run()))
     console.print(table("speech frames cut by the gate, % of 20 ms frames", cuts()))
     console.print(table("steps of gain in a 200 Hz tone: loudest above 1 kHz, dB of the tone", steps()))
