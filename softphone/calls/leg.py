@@ -118,7 +118,7 @@ class CallLeg:
         self.ask_offer: Callable[[], bool] = lambda: False
         self.answered = asyncio.Event()
         self._media, self._tasks, self._lookup = media, tasks, lookup
-        self._closed = False
+        self._closed = self.obliged = False
         self._turn = asyncio.Lock()
 
     @property
@@ -137,8 +137,8 @@ class CallLeg:
         return self.session.agreement.held
 
     def encrypt(self, encryption: Encryption | Literal[""]) -> None:
-        """Let media be encrypted as a trunk wants it ("": it does not say), unless it has to be."""
-        if encryption and self.session.encryption != "required":
+        """Let media be encrypted as a trunk wants it ("": it does not say), unless its room is `obliged` to."""
+        if encryption and not self.obliged:
             self.session.encryption = encryption
 
     @property

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from softphone.config import TrunkConfig
 from softphone.errors import CallRefused
 from softphone.server import Server
+from softphone.sip.driver import StackSettings
+from softphone.sip.stack import Stack
 from softphone.sip.ua.call import InviteSession
 from softphone.testing.bridge import offer
 from tests.focus.phone import Phone, bridge, conference
@@ -142,3 +145,53 @@ async def test_who_is_in_an_encrypted_conference_cannot_give_it_up_however_it_ca
         (member,) = server.focus.room(there.id).members.values()
         assert member.media.spec.srtp is not None
         await call.bye()
+
+
+@pytest.mark.parametrize(
+    ("server_wants", "trunk_wants", "room_wants", "protocol"),
+    [
+        ("off", "required", False, "RTP/SAVP"),
+        ("required", "off", False, "RTP/AVP"),
+        ("required", "off", True, "RTP/SAVP"),
+    ],
+)
+async def test_a_trunk_is_offered_what_it_wants_unless_the_conference_wants_more(
+    tmp_path: Path, server_wants: str, trunk_wants: Any, room_wants: bool, protocol: str
+) -> None:
+    rung: asyncio.Queue[InviteSession] = asyncio.Queue()
+
+    async def no(call: InviteSession) -> None:
+        call.reject(486)
+        rung.put_nowait(call)
+
+    itsp = Stack(StackSettings(), on_invite=no)
+    await itsp.start()
+    trunk = TrunkConfig(uri=f"sip:127.0.0.1:{itsp.port}", encryption=trunk_wants)
+    wanted: dict[str, Any] = {"media": {"encryption": server_wants}, "conference": {"encrypted": room_wants}}
+    async with bridge(tmp_path, {"trunk": trunk}, **wanted) as server:
+        session = await conference(server)
+        await server.control.dial(session.id, "+4930123456", confirm=False)
+        offered = await asyncio.wait_for(rung.get(), 30)
+        assert re.findall(r"^m=audio \d+ (\S+) ", offered.remote_sdp or "", re.M) == [protocol]
+        assert ("a=crypto:" in (offered.remote_sdp or "")) is (protocol == "RTP/SAVP")
+    await itsp.stop()
+
+
+@pytest.mark.parametrize(
+    ("server_wants", "trunk_wants", "sdp", "word"),
+    [
+        ("optional", "required", offer(), "encryption is required"),
+        ("required", "off", SECURE, "not encrypted here"),
+    ],
+)
+async def test_a_call_from_a_trunk_that_is_not_as_that_wants_it_is_refused(
+    tmp_path: Path, server_wants: str, trunk_wants: Any, sdp: str, word: str
+) -> None:
+    trunk = TrunkConfig(uri="sip:itsp.example", addresses=("127.0.0.1",), encryption=trunk_wants)
+    async with bridge(tmp_path, {"trunk": trunk}, media={"encryption": server_wants}) as server:
+        assert word in await refused(server, "102", sdp)
+        async with Phone(server) as gateway:
+            token = (await conference(server)).token
+            call = await gateway.call(token, SECURE if trunk_wants == "required" else offer())
+            assert bool(lines(call)) == (trunk_wants == "required")
+            await call.bye()

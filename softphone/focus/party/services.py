@@ -44,6 +44,7 @@ class Services:
     def leg(self, call: InviteSession | None, *, encrypted: bool) -> CallLeg:
         """Make the leg of a call, or of one that is still to be made; `encrypted`: it has to be."""
         leg = CallLeg(self.media, self.tasks, codecs=self.codecs, timeout_s=self.rtp_timeout_s, lookup=self.hosts)
+        leg.obliged = encrypted
         leg.session.encryption = "required" if encrypted else self.encryption(call)
         return leg
 
