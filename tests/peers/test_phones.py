@@ -20,10 +20,21 @@ TONES = [440.0, 620.0, 850.0, 1100.0]
 
 
 @pytest.mark.peer("baresip")
-@pytest.mark.parametrize("codec", ["pcmu", "pcma", "g722", "opus"])
-def test_two_baresips_hear_each_other(tmp_path: Path, server: ServerProcess, rest: Rest, codec: str) -> None:
-    uri = server.call_uri(rest.token())
-    with Baresip(tmp_path / "one", 440.0) as one, Baresip(tmp_path / "two", 850.0, codec=codec) as two:
+@pytest.mark.parametrize(
+    "codecs",
+    [
+        *(("pcmu", each) for each in ("pcmu", "pcma", "g722", "opus")),
+        ("opus", "opus"),
+        ("opus", "g722"),
+        ("g722", "g722"),
+    ],
+    ids="-".join,
+)
+def test_two_baresips_hear_each_other(
+    tmp_path: Path, server: ServerProcess, rest: Rest, codecs: tuple[str, str]
+) -> None:
+    uri, (first, second) = server.call_uri(rest.token()), codecs
+    with Baresip(tmp_path / "one", 440.0, codec=first) as one, Baresip(tmp_path / "two", 850.0, codec=second) as two:
         one.dial(uri)
         two.dial(uri)
         one.listen(2.0)
