@@ -39,7 +39,7 @@ ASK_AGAIN_S = 0.1
 
 LISTED = ("id", "kind", "extension", "parties", "locked", "recording")
 DIALS = ("id", "number", "state", "reason", "party")
-ROSTER = ("id", "number", "name", "role", "stage", "muted", "talking")
+ROSTER = ("id", "number", "name", "role", "stage", "muted", "talking", "dominant", "group", "hidden", "labels")
 
 
 @app.command()
@@ -81,9 +81,15 @@ def show(desk: RemoteServer, conference: ConferenceId) -> None:
     dials = desk.rest.all(at(conference, "dials"), "dials")["dials"]
     if not desk.as_json:
         desk.table(answer, [answer | {"recording": of_recorder(recorder)}], LISTED)
-    desk.table(answer | {"parties": parties, "recorder": recorder, "dials": dials}, parties, ROSTER)
+    rows = [each | {"labels": of_labels(each["labels"])} for each in parties]
+    desk.table(answer | {"parties": parties, "recorder": recorder, "dials": dials}, rows, ROSTER)
     if dials and not desk.as_json:
         desk.table(dials, dials, DIALS)
+
+
+def of_labels(labels: dict[str, str]) -> str | None:
+    """Write labels as they are set."""
+    return " ".join(f"{name}={text}" for name, text in labels.items()) or None
 
 
 def of_recorder(recorder: dict[str, Any] | None) -> str:

@@ -209,7 +209,13 @@ def test_parties_by_commands(run: Run, server: ServerProcess, tmp_path: Path) ->
             assert answer(run("mute", session["id"], party, "--json"))["muted"] is True
             assert answer(run("unmute", session["id"], party, "--json"))["muted"] is False
             assert answer(run("mute", session["id"], "all", "--json")) == {"parties": [party], "refused": []}
-            assert run("label", session["id"], party, "team=sales").stdout == "team=sales\n"
+            assert run("label", session["id"], party, "team=sales", "desk=4").stdout == "team=sales\ndesk=4\n"
+            run("groups", session["id"], "--group", f"red={party}")
+            head, row = run("show", session["id"]).stdout.splitlines()[-2:]
+            assert head.split()[-4:] == ["dominant", "group", "hidden", "labels"]
+            assert row.split()[-5:] == ["no", "1", "no", "team=sales", "desk=4"]
+            run("gather", session["id"])
+            run("label", session["id"], party, "desk")
             assert answer(run("label", session["id"], party, "team", "--json"))["labels"] == {}
             run("kick", session["id"], party, "--ban")
             assert phone.wait(60) == 0
