@@ -1,11 +1,16 @@
 """The load of the benchmarks sends what it says and says when it did not; its judges hear what is there."""
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from mixer import g711
+from tests.bench import speech
 from tests.bench.codecs import CODECS
 from tests.bench.ears import AMPLITUDE, FRAME, cut, cuts, splatter, steps
 from tests.bench.load import Books
+from tests.bench.speech import clips, spoken
 from tests.bench.studio import Studio
 from tests.bench.traffic import LOSS, NOISE_DBOV, STEPS, TALK_DBOV, Scene, Schedule, Sounds, rms
 from tests.bench.wire import Wire
@@ -103,3 +108,14 @@ def test_a_gate_cuts_nothing_of_soft_speech_in_small_rooms_and_next_to_nothing_i
     small, large = cuts((2, 7), (-42.0,), 3)
     assert (small["-42 dBov: % cut"], small["-42: longest ms"]) == (0, 0)
     assert large["-42 dBov: % cut"] <= 0.3 and large["-42: longest ms"] <= 40
+
+
+def test_speech_that_is_judged_in_wide_band_is_wide_and_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By Debian's recordings where they are, else by ours."""
+    for names in (("Debian", "our prompts"), ("our prompts",)):
+        assert spoken(16_000).startswith(names)
+        for piece in clips(16_000):
+            power = np.abs(np.fft.rfft(piece.astype(float))) ** 2
+            assert power[len(power) // 2 :].sum() > 1e-3 * power.sum()
+            assert 4 * 16_000 < len(piece) <= 8 * 16_000
+        monkeypatch.setattr(speech, "ALLISON", tmp_path)
