@@ -17,7 +17,7 @@ from websockets.typing import Subprotocol
 from softphone.certificates import self_signed
 from softphone.config import Config, SipConfig, check_exposure
 from softphone.errors import ConfigError, SipNetworkError
-from softphone.focus.session import ConferenceRole, PartyStatus
+from softphone.focus.session import ConferenceRole, PartyStatus, TelephonySession
 from softphone.server import Server
 from softphone.sip.driver import StackSettings
 from softphone.sip.message.digest import Credentials
@@ -49,6 +49,18 @@ async def registered(stack: Stack, server: Server, number: str) -> Credentials:
     return credentials
 
 
+def ways(session: TelephonySession) -> list[str]:
+    """How the parties are reached."""
+    return [party.path.transport if party.path is not None else "" for party in session.parties.values()]
+
+
+def traced(server: Server, call_id: str) -> set[str]:
+    """The transports of what was traced of a call."""
+    trace = server.stack.trace
+    assert trace is not None
+    return {message.transport for message in trace.messages(call_id)}
+
+
 async def test_calls_go_both_ways_over_tls(tmp_path: Path) -> None:
     calls: asyncio.Queue[InviteSession] = asyncio.Queue()
     async with bridge(tmp_path) as server:
@@ -67,9 +79,11 @@ async def test_calls_go_both_ways_over_tls(tmp_path: Path) -> None:
         assert (rung.source.transport, call.source.transport) == ("tls", "tls")
         assert rung.invite.via.transport == "TLS" and "transport=tls" in str(rung.invite.contact)
         await call.bye()
-        token = (await conference(server)).token
-        room = await placing(f"sip:{token}@{where}", offer())
+        session = await conference(server)
+        room = await placing(f"sip:{session.token}@{where}", offer())
+        assert ways(session) == ["tls"]
         await room.bye()
+        assert [traced(server, each.dialog.id.call_id) for each in (call, room)] == [{"tls"}, {"tls"}]
         for stack in (called, caller):
             await stack.stop()
 
@@ -104,11 +118,17 @@ async def test_a_running_server_takes_another_certificate(tmp_path: Path) -> Non
     put(0)
     files = {"tls_cert": str(cert), "tls_key": str(key), "tls_self_signed": False}
     async with bridge(tmp_path / "data", sip={"port": 0, **files}) as server:
-        port = server.stack.ports["tls"]
-        first = await asyncio.to_thread(shown, port)
+        ports = server.stack.ports["tls"], int(server.https_url.rpartition(":")[2])
+
+        async def shows() -> int:
+            sip, https = [await asyncio.to_thread(shown, port) for port in ports]
+            assert sip == https
+            return sip
+
+        first = await shows()
         put(1)
         server.reload(server._config)
-        second = await asyncio.to_thread(shown, port)
+        second = await shows()
         limits = msgspec.structs.replace(
             server._config.sip, requests_per_s=7.0, denied_networks=("192.0.2.0/24",), max_calls=7
         )
@@ -118,12 +138,12 @@ async def test_a_running_server_takes_another_certificate(tmp_path: Path) -> Non
         key.write_text("no key")
         with pytest.raises(ConfigError):
             server.reload(server._config)
-        assert await asyncio.to_thread(shown, port) == second != first
+        assert await shows() == second != first
         put(2)
         conference = msgspec.structs.replace(server._config.conference, menu="nowhere.toml")
         with pytest.raises(ConfigError):
             server.reload(msgspec.structs.replace(server._config, conference=conference))
-        assert await asyncio.to_thread(shown, port) == second
+        assert await shows() == second
 
 
 def test_a_certificate_of_our_own_is_made_once_and_only_on_loopback(tmp_path: Path) -> None:
@@ -219,8 +239,11 @@ async def test_a_web_phone_registers_calls_a_conference_and_is_called(tmp_path: 
         assert ok.first == "SIP/2.0 200 OK"
         (registered,) = server.api.registrations.all()
         assert registered.transport == ("wss" if secure else "ws")
-        call = await phone.call(str((await conference(server)).token))
+        session = await conference(server)
+        call = await phone.call(str(session.token))
         answered = await call.answered()
+        assert ways(session) == [registered.transport]
+        assert traced(server, answered.get("Call-ID")) == {registered.transport}
         assert f"@{url.rpartition('/')[2]};transport=ws>" in answered.get("Contact")
         assert call.progress.status == 183 and call.progress.body == answered.body
         assert (await call.request("BYE")).status == 200
