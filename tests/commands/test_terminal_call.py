@@ -3,18 +3,28 @@
 import asyncio
 import os
 import pty
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from softphone import Agent, ConferenceState, ConferenceUser
+from softphone import Agent, Call, ConferenceState, ConferenceUser
 from softphone.commands.screen import Screen
 from tests.commands.test_commands import read_until, started
 from tests.focus.table import sounding_bridge
 
 
+async def pressed(terminal: int, key: bytes, call: Call, done: Callable[[ConferenceState], bool]) -> None:
+    """Press a key, and wait until the roster that somebody else sees is as it says."""
+    os.write(terminal, key)
+    async for state in call.roster():
+        if done(state):
+            break
+
+
 async def test_a_host_sees_the_roster_and_commands_by_single_keys(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
     ours, theirs = pty.openpty()
     async with sounding_bridge(tmp_path) as server:
         session = await server.control.create(server.accounts.extensions["101"])
@@ -26,20 +36,18 @@ async def test_a_host_sees_the_roster_and_commands_by_single_keys(tmp_path: Path
             async with ben, started(*words, **streams) as process:
                 call = await ben.invite(uri)
                 await read_until(ours, b"Host")
-                os.write(ours, b"x")
-                async for state in call.roster():
-                    if any(user.muted for user in state.users):
-                        break
+                await pressed(ours, b"x", call, lambda state: any(user.muted for user in state.users))
                 await read_until(ours, b"muted")
                 os.write(ours, b"h")
                 await read_until(ours, b"on hold")
-                os.write(ours, b"l")
-                async for state in call.roster():
-                    if state.locked:
-                        break
+                loop.add_reader(ours, os.read, ours, 65_536)  # a terminal that nobody reads would hold the program up
+                await pressed(ours, b"l", call, lambda state: state.locked is True)
+                await pressed(ours, b"o", call, lambda state: state.locked is False)
+                await pressed(ours, b"u", call, lambda state: not any(user.muted for user in state.users))
                 os.write(ours, b"q")
                 assert await asyncio.wait_for(process.wait(), 30) == 0
         finally:
+            loop.remove_reader(ours)
             os.close(ours)
             os.close(theirs)
 
