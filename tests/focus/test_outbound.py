@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from softphone.errors import CallRefused
+from softphone.focus.ringing_commands import RingingCommands
+from softphone.sip.ua.call import InviteSession
 from tests.focus.switchboard import Behaviour, Switchboard, Telephone, answers, play, refuses, rings
 
 
@@ -56,5 +58,30 @@ def test_a_flow_that_fails_is_followed_by_the_next_of_the_same_telephone(tmp_pat
         assert [str(reason) for _, reason in board.notes.of("call_ended")] == ["hung up"]
         await (await caller.call("102")).bye()
         assert len(board.sent(f"INVITE {first.uri}")) == (2 if how == "430" else 1)
+
+    play(tmp_path, scene)
+
+
+def test_who_is_to_answer_at_once_is_to_do_so_by_the_next_flow_too(tmp_path: Path) -> None:
+    async def scene(board: Switchboard) -> None:
+        rung = asyncio.Event()
+
+        async def rings_once(call: InviteSession) -> None:
+            if rung.is_set():
+                call.reject(430)
+                return
+            await call.ring()
+            rung.set()
+
+        first, second = await flows(board, rings_once, answers)
+        calling = asyncio.create_task((await board.telephone("101")).call("102"))
+        await rung.wait()
+        await asyncio.sleep(1)
+        (room,) = board.focus.calls.values()
+        (called,) = (id for id in room.session.parties if room.ringing.of(id))
+        await RingingCommands(board.focus).answer(room.session.id, called)
+        await (await calling).bye()
+        asked = [each.invite.get("Answer-Mode") for each in (*first.calls, *second.calls)]
+        assert asked == [None, "Auto", "Auto"]
 
     play(tmp_path, scene)

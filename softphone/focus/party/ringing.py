@@ -56,6 +56,8 @@ class Attempt:
     member: Member
     since: float
     "On the clock of the loop."
+    headers: Headers = ()
+    "What its INVITE has of its own."
     alive: bool = False
     "Whether it has said anything yet."
     outcome: Outcome | None = FAILED
@@ -225,7 +227,7 @@ class Ringing(CallOwner):
 
     def _start(self, fork: Fork, target: DialTarget, headers: Headers = ()) -> None:
         caller = replace(fork.caller, headers=(*fork.caller.headers, *headers)) if headers else fork.caller
-        attempt = Attempt(target, fork.make(), asyncio.get_running_loop().time())
+        attempt = Attempt(target, fork.make(), asyncio.get_running_loop().time(), headers)
         fork.asked.add(target.uri)
         self._members.add(attempt.member)
         attempt.member.pass_to(self)
@@ -246,10 +248,10 @@ class Ringing(CallOwner):
                 self._start(fork, target)
         return bool(self._running)
 
-    def _replaced(self, fork: Fork, target: DialTarget, outcome: Outcome) -> bool:
+    def _replaced(self, fork: Fork, attempt: Attempt, outcome: Outcome) -> bool:
         """Ring the same telephone by its next flow, or where it says to; whether that decides what follows."""
-        if outcome.flow_failed and target.next_flow is not None:
-            self._start(fork, target.next_flow)
+        if outcome.flow_failed and attempt.target.next_flow is not None:
+            self._start(fork, attempt.target.next_flow, attempt.headers)
             return True
         return outcome.step is Step.FOLLOW and self._redirected(fork, outcome)
 
@@ -333,9 +335,8 @@ class Ringing(CallOwner):
         ended = [task for task in self._running if task.done()]
         over = [self._running.pop(task) for task in ended] if ended else self._silence()
         for attempt in over:
-            outcome = attempt.outcome
-            if outcome is not None and not self._replaced(fork, attempt.target, outcome):
-                fork.outcomes.append(outcome)
+            if attempt.outcome is not None and not self._replaced(fork, attempt, attempt.outcome):
+                fork.outcomes.append(attempt.outcome)
         return over
 
     def _silence(self) -> list[Attempt]:
