@@ -151,6 +151,51 @@ def test_it_takes_the_place_of_who_it_advises(tmp_path: Path) -> None:
     play(tmp_path, scene, **HIDDEN)
 
 
+def test_what_is_wanted_during_a_takeover_comes_too_late(tmp_path: Path) -> None:
+    async def scene(bridge: ConferenceBridge) -> None:
+        advise, media = bridge.control.calls.advise, bridge.focus.context.media
+        async with advised(bridge) as (session, _, party, (call, theirs, boss)):
+            ask = media.ask
+
+            async def ask_far(message: Any) -> Any:
+                answer = await ask(message)
+                await asyncio.sleep(0.1)
+                return answer
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(media, "ask", ask_far)
+                modes: list[Mode] = ["takeover", "whisper"]
+                outcomes = await asyncio.gather(
+                    *(advise(session, party.id, each) for each in modes), return_exceptions=True
+                )
+            assert [isinstance(each, WrongState) for each in outcomes] == [False, True]
+            assert await theirs.wait_ended() == "bye"
+            await asyncio.sleep(0.5)
+            assert [*await asyncio.gather(heard(boss), heard(call))] == [{CALLER}, {BOSS}]
+
+    play(tmp_path, scene, **HIDDEN)
+
+
+def test_who_is_parked_is_not_taken_over(tmp_path: Path) -> None:
+    async def scene(bridge: ConferenceBridge) -> None:
+        async with (
+            bridge.agent("101", on_call=accept),
+            bridge.agent("102") as caller,
+            bridge.agent("103", on_call=accept),
+        ):
+            session, call = await call_of_two(bridge, caller)
+            party = await bridge.control.calls.supervise(session, by=bridge._accounts.extensions["101"])
+            await bridge.control.calls.park(session, f"p-{session[2:]}-2")
+            with pytest.raises(WrongState, match="other end"):
+                await bridge.control.calls.advise(session, party.id, "takeover")
+            await asyncio.sleep(1)
+            (waits,) = bridge.focus.session(session).parties.values()
+            assert waits.address.number == "102" and waits.parked
+            await call.hangup()
+
+    play(tmp_path, scene, **HIDDEN)
+
+
 def test_of_two_extensions_one_is_to_be_named(tmp_path: Path) -> None:
     async def scene(bridge: ConferenceBridge) -> None:
         async with (

@@ -17,6 +17,7 @@ from softphone.focus.party.hangup import Hangup
 from softphone.focus.party.identity import Caller
 from softphone.focus.party.member import CallOwner, Member
 from softphone.focus.party.ringing import Ringing
+from softphone.focus.room.moving import other_end
 from softphone.focus.room.ruled import RuledRoom
 from softphone.focus.room.two_party import CallRoom
 from softphone.focus.session import CallEnd, Direction, Party, PartyAddress, SessionOrigin, TelephonySession
@@ -58,6 +59,7 @@ class Supervision(CallOwner):
         self._room, self.party = room, supervisor
         self.session: TelephonySession = room.session
         self._advised = ""
+        self._changing = asyncio.Lock()
         self._member: Member | None = member
         self._watching = room.context.tasks.start(self._watch())
         member.pass_to(self)
@@ -104,8 +106,13 @@ class Supervision(CallOwner):
         Raises
         ------
         WrongState
-            The session, or its own call, is over, or nobody is advised; nothing has changed.
+            The session, or its own call, is over, nobody is advised, or no call of two is there to be taken over;
+            nothing has changed.
         """
+        async with self._changing:
+            await self._change(mode)
+
+    async def _change(self, mode: Mode) -> None:
         member = self._member
         if self._room.ended or member is None:
             raise WrongState("The session is over")
@@ -135,6 +142,7 @@ class Supervision(CallOwner):
         room, agent = self._room, self._agent()
         if not isinstance(room, CallRoom) or not room.answered:
             raise WrongState("Only an answered call of two is taken over")
+        other_end(room, agent)
         await room.context.media.ask(Whisper(leg, None))
         if room.keeps(agent) and self._member is member:
             room.transfers.hand_over(agent, member)
