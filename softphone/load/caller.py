@@ -151,8 +151,8 @@ class BotCalls(PartyCalls[InviteSession]):
 
     @property
     def notes(self) -> list[str]:
-        """Where calls went on to that the server redirected."""
-        return [f"{count} calls were redirected, to {to}" for to, count in self._redirected.most_common(MOST_NOTED)]
+        """Where redirected calls went on to: without a number, as all processes of a run put their notes together."""
+        return [f"calls were redirected to {to}" for to, _ in self._redirected.most_common(MOST_NOTED)]
 
     async def _register(self, bot: int) -> None:
         if not self._plan.register or bot in self._registrations:

@@ -120,7 +120,7 @@ def _at_once(reports: Sequence[LoadReport], timeline: Sequence[Moment]) -> int:
     most = [report.joined if report.at_once is None else report.at_once for report in reports]
     if most == [report.joined for report in reports]:
         return sum(most)
-    return max(*most, *(moment.parties for moment in timeline))
+    return max([*most, *(moment.parties for moment in timeline)])
 
 
 def _added(counts: Iterable[dict[str, int]]) -> dict[str, int]:

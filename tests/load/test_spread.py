@@ -77,6 +77,8 @@ def test_the_policy_of_a_service_is_what_were_in_at_once_and_not_who_came_one_af
     other = report(5, at_once=3, timeline=[*reversed(moments)])
     both = merged(one.plan, [churned, other])
     assert (both.joined, both.at_once, both.policy_limit) == (11, 7, 7)
+    alone = merged(one.plan, [report(6, at_once=4, timeline=[])])
+    assert (alone.joined, alone.at_once) == (6, 4)
 
 
 def test_of_nothing_there_is_no_report() -> None:
