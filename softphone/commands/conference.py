@@ -81,15 +81,15 @@ def show(desk: RemoteServer, conference: ConferenceId) -> None:
     dials = desk.rest.all(at(conference, "dials"), "dials")["dials"]
     if not desk.as_json:
         desk.table(answer, [answer | {"recording": of_recorder(recorder)}], LISTED)
-    rows = [each | {"labels": of_labels(each["labels"])} for each in parties]
+    rows = [each | {"labels": " ".join(of_labels(each["labels"])) or None} for each in parties]
     desk.table(answer | {"parties": parties, "recorder": recorder, "dials": dials}, rows, ROSTER)
     if dials and not desk.as_json:
         desk.table(dials, dials, DIALS)
 
 
-def of_labels(labels: dict[str, str]) -> str | None:
+def of_labels(labels: dict[str, str]) -> list[str]:
     """Write labels as they are set."""
-    return " ".join(f"{name}={text}" for name, text in labels.items()) or None
+    return [f"{name}={text}" for name, text in labels.items()]
 
 
 def of_recorder(recorder: dict[str, Any] | None) -> str:
@@ -161,7 +161,7 @@ def label(
     """
     pairs = [each.partition("=") for each in labels]
     answer = desk.change(conference, party, {"labels": {name: text if sign else None for name, sign, text in pairs}})
-    desk.tell(answer, "\n".join(f"{name}={text}" for name, text in answer.get("labels", {}).items()) or "labelled")
+    desk.tell(answer, "\n".join(of_labels(answer.get("labels", {}))) or "labelled")
 
 
 @app.command()
