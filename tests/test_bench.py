@@ -99,7 +99,7 @@ def test_no_change_of_gain_is_heard_as_a_click() -> None:
     """Each that is asked for is made, too: its glide is louder than no change at all."""
     found = {row["change"]: row["dB"] for row in steps()}
     assert {"mute", "moved away", "left the room", "playback stopped", "hold"} <= found.keys()
-    assert max(found.values()) < -50
+    assert max(found.values()) < -60
     untouched = found.pop("none")
     assert min(found.values()) > untouched + 5
 
