@@ -4,6 +4,7 @@ A packet gets its place in the playout of its row when it comes, and is decoded 
 before it have come, or are known to be lost, and the decoder is told what is missing.
 """
 
+from math import log10
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -142,12 +143,13 @@ def due(rows: NDArray[np.int64], kept: Kept) -> int:
 def _rests(level: int, p: Party, gate: Gate, rooms: Rooms) -> bool:
     """Tell whether a packet need not be decoded, by the level that it tells: as long as its row talks, it is.
 
-    Silence never need be; what is softer than any talk need not in a room where only those are heard who talk.
+    Silence never need be; what is softer than any talk, as loud as the row was set, need not in a room where only those
+    are heard who talk.
     """
     if level <= 0 or p.talking or p.inband_keys:
         return False
     large = p.room >= 0 and not p.private and rooms[p.room].speakers > gate.small
-    return level >= SILENT or large and -level < gate.softest
+    return level >= SILENT or large and 20 * log10(max(p.gain_in, 1.0)) - level < gate.softest
 
 
 @kernel

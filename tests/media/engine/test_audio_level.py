@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from softphone.codec import codec
 from softphone.errors import MediaError
 from softphone.media.contract.leg import LegSpec
+from softphone.media.contract.messages import Configure
 from softphone.media.engine.engine import Engine
 from softphone.media.engine.legs import check
 from softphone.media.net.port import LoopPort
@@ -34,25 +35,29 @@ class Meter(Phone):
 
 
 @pytest.mark.parametrize(
-    ("gate", "others", "level", "heard"),
+    ("gate", "others", "level", "gain", "heard"),
     [
-        (False, 1, 20, True),
-        (False, 1, 126, True),
-        (False, 1, 127, False),
-        (True, 1, 70, True),  # in a small room everybody is heard, be it ever so softly
-        (True, 1, 127, False),
-        (True, 7, 70, False),
-        (True, 7, 40, True),
+        (False, 1, 20, 1.0, True),
+        (False, 1, 126, 1.0, True),
+        (False, 1, 127, 4.0, False),
+        (True, 1, 70, 1.0, True),  # in a small room everybody is heard, be it ever so softly
+        (True, 1, 127, 1.0, False),
+        (True, 7, 70, 1.0, False),
+        (True, 7, 40, 1.0, True),
+        (True, 7, 70, 4.0, True),  # the gate judges what its volume makes of it
+        (True, 7, 74, 4.0, False),
+        (True, 7, 40, 0.25, True),
     ],
 )
 def test_who_says_that_it_is_silent_is_not_decoded(
-    monkeypatch: pytest.MonkeyPatch, gate: bool, others: int, level: int, heard: bool
+    monkeypatch: pytest.MonkeyPatch, gate: bool, others: int, level: int, gain: float, heard: bool
 ) -> None:
     monkeypatch.setattr("softphone.media.net.portpool.Port", LoopPort)
     driver = Hall(engine := Engine(capacity=16, gate=gate))
     room = driver.room()
     listener, *_ = (Phone(driver, codec("PCMU"), room, 900.0) for _ in range(others))
     meter = Meter(driver, codec("OPUS"), room, 400.0, level_id=LEVEL_ID)
+    engine.handle(Configure(meter.leg, gain_in=gain), driver.now)
 
     def told(level: int, ticks: int = 40) -> float:
         """How loud it is heard that says so much, whatever it says."""
@@ -64,8 +69,8 @@ def test_who_says_that_it_is_silent_is_not_decoded(
 
     try:
         told(127, 5)
-        assert told(level) == (pytest.approx(LEVEL, rel=0.1) if heard else pytest.approx(0, abs=1))
-        assert told(10) == pytest.approx(LEVEL, rel=0.1)  # it speaks up
+        assert told(level) == (pytest.approx(gain * LEVEL, rel=0.1) if heard else pytest.approx(0, abs=1))
+        assert told(10) == pytest.approx(gain * LEVEL, rel=0.1)  # it speaks up
     finally:
         engine.close(2000.0)
         for phone in driver.phones:
