@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from softphone.codec import TABLE, Codec, codec
 from softphone.media.contract.leg import LegInVain
 from softphone.media.contract.messages import Configure
+from tests.media.codecs.any import encoder
 from tests.media.engine.test_every_codec import LEVEL, Hall, Phone, opened
 
 S = 50
@@ -91,3 +92,19 @@ def test_who_is_let_in_again_is_heard_in_the_next_tick_without_a_click(hall: Hal
         assert late < 0.07, "two ticks later than where nothing has to begin anew"
         bends, usual = np.abs(np.diff(wave, 2)), np.abs(np.diff(wave[rate_hz // 5 :], 2)).max()
         assert bends.max() < 1.5 * usual
+
+
+def test_nothing_is_left_of_what_was_said_in_another_codec_before(hall: Hall) -> None:
+    wide, narrow = codec("L16/16000"), codec("PCMU")
+    phone = Phone(hall, wide, hall.room(), 400.0, others=((narrow.payload_type, narrow.name),))
+    bridge = hall.engine.bridge
+    for spoken, muted in ((wide, False), (narrow, False), (narrow, True), (wide, True)):
+        hall.engine.handle(Configure(phone.leg, muted=muted), hall.now)
+        phone.codec, phone.payload_type, phone._encoder = (
+            spoken,
+            spoken.payload_type,
+            encoder(spoken, 1, spoken.rate_hz),
+        )
+        talk(phone, 0.4, LEVEL)
+        assert len(bridge.outcome.said_by(0)) == spoken.rate_hz // S
+        assert bridge.outcome.said_by(0).any() == (not muted)
