@@ -13,7 +13,17 @@ from typing import ClassVar, Literal, Self
 
 from softphone.sdp.description import Attributes, MediaDescription, SessionDescription
 
-__all__ = ["SETUP", "IceDtls", "IceSide", "certificates", "certified", "objection_to_certificate", "role"]
+__all__ = [
+    "PASSWORD",
+    "SETUP",
+    "UFRAG",
+    "IceDtls",
+    "IceSide",
+    "certificates",
+    "certified",
+    "objection_to_certificate",
+    "role",
+]
 
 UFRAG = re.compile(r"[A-Za-z0-9+/]{4,256}")
 PASSWORD = re.compile(r"[A-Za-z0-9+/]{22,256}")

@@ -4,14 +4,14 @@ import re
 from dataclasses import dataclass, field
 
 from softphone.api.http.errors import ApiError
+from softphone.sdp.ice_dtls import PASSWORD, UFRAG
 
 __all__ = ["FRAGMENT", "IceCredentials", "credentials_of", "fragment_of", "restarted"]
 
 FRAGMENT = "application/trickle-ice-sdpfrag"
-# RFC 8839 section 5.4.
-UFRAG, PASSWORD = (
-    re.compile(rf"^a=ice-{name}:([\w+/]{{{size}}})\r?$", re.M) for name, size in (("ufrag", "4,256"), ("pwd", "22,256"))
-)
+CREDENTIALS = [
+    re.compile(rf"^a=ice-{name}:({shape.pattern})\r?$", re.M) for name, shape in (("ufrag", UFRAG), ("pwd", PASSWORD))
+]
 # What a fragment has of a description: who and where we are (RFC 8840 section 9).
 OF_ALL = ("a=ice-lite", "a=group:")
 OF_STREAM = ("m=", "a=mid:", "a=ice-ufrag:", "a=ice-pwd:", "a=candidate:", "a=end-of-candidates")
@@ -32,8 +32,8 @@ class IceCredentials:
 
 def credentials_of(text: str) -> IceCredentials | None:
     """Give those of a description or a fragment, whose streams all have the same; None: it has none."""
-    found = UFRAG.search(text), PASSWORD.search(text)
-    return IceCredentials(found[0][1], found[1][1]) if found[0] and found[1] else None
+    ufrag, password = (each.search(text) for each in CREDENTIALS)
+    return IceCredentials(ufrag[1], password[1]) if ufrag and password else None
 
 
 def restarted(offer: str, fragment: str) -> str:
@@ -41,7 +41,11 @@ def restarted(offer: str, fragment: str) -> str:
     new = credentials_of(fragment)
     if new is None:
         raise ApiError(400, "bad_offer", "A restart of ICE needs a=ice-ufrag and a=ice-pwd")
-    lines = [each for each in offer.splitlines() if not each.startswith(("a=candidate:", "a=end-of-candidates"))]
+    lines = [
+        each
+        for each in re.split(r"\r\n|\n|\r", offer.rstrip("\r\n"))
+        if not each.startswith(("a=candidate:", "a=end-of-candidates"))
+    ]
     text = "".join(f"{each}\r\n" for each in lines)
     text = re.sub(r"^a=ice-ufrag:.*\r$", f"a=ice-ufrag:{new.ufrag}\r", text, flags=re.M)
     return re.sub(r"^a=ice-pwd:.*\r$", f"a=ice-pwd:{new.password}\r", text, flags=re.M)

@@ -5,6 +5,7 @@ import re
 import httpx
 import pytest
 
+from softphone.api.http.errors import ApiError
 from softphone.api.web.fragments import FRAGMENT, credentials_of, fragment_of, restarted
 from softphone.server import Server
 from tests.api.web.test_whip_peer import hears, http, until, web, whip
@@ -88,3 +89,12 @@ def test_an_offer_begins_anew_with_the_credentials_of_a_fragment() -> None:
     assert re.findall("ufrag:(.*)\r", text) == ["efgh"] * 2 and re.findall("pwd:(.*)\r", text) == ["q" * 22] * 2
     assert "candidate" not in text and text.count("\r\n") == offer.count("\r\n") - 1
     assert fragment_of(offer) == offer.removeprefix("v=0\r\n")
+
+
+def test_a_restart_changes_no_other_line_and_takes_no_credentials_but_those_of_rfc_8839() -> None:
+    offer = "v=0\r\ns=a\u2028b\x0bc\r\na=ice-ufrag:abcd\na=ice-pwd:{}\n"
+    text = restarted(offer.format("p" * 22), CANDIDATE.format("ef+/", "q" * 22))
+    assert text == "v=0\r\ns=a\u2028b\x0bc\r\na=ice-ufrag:ef+/\r\na=ice-pwd:{}\r\n".format("q" * 22)
+    for ufrag, password in (("éééé", "q" * 22), ("ab_d", "q" * 22), ("efgh", "_" * 22), ("abc", "q" * 22)):
+        with pytest.raises(ApiError):
+            restarted(offer, CANDIDATE.format(ufrag, password))
