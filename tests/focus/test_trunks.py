@@ -12,7 +12,9 @@ from structlog.testing import capture_logs
 from softphone.config import DialRule, PrefixRule, TollConfig, TrunkConfig, from_table
 from softphone.errors import CallRefused, ConfigError, SipTimeout
 from softphone.focus.entrance.trunk_lines import TrunkLines
+from softphone.focus.errors import WrongState
 from softphone.focus.party.trunks import rewritten
+from softphone.focus.room.parking import check_orbit
 from softphone.focus.session import PartyAddress
 from softphone.sip.services.registrar import Registrar
 from softphone.sip.ua.call import InviteState
@@ -107,6 +109,20 @@ def test_a_trunk_takes_what_it_may_and_what_the_dial_plan_gives_it(tmp_path: Pat
         assert called == [["+16505550177"], ["+4930123", "911", "+16505550188"]]
 
     play(tmp_path, scene, trunk=trunks, dial=(DialRule("911", trunks=("second",)),))
+
+
+def test_nobody_is_parked_under_a_number_that_the_settings_have_called_outside(tmp_path: Path) -> None:
+    async def scene(board: Switchboard) -> None:
+        refused = []
+        for number in ("911", "16505550177", "4930123", "801", "1"):
+            try:
+                check_orbit((), board.dialer, number)
+            except WrongState:
+                refused.append(number)
+        assert refused == ["911", "16505550177", "4930123"]
+
+    trunks = (TrunkConfig(name="first", uri=FIRST.uri, allow=("+16",)), SECOND)
+    play(tmp_path, scene, trunk=trunks, dial=(DialRule("911"), DialRule("")), toll=TollConfig(allow=("+49",)))
 
 
 @pytest.mark.parametrize(

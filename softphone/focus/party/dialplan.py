@@ -230,10 +230,11 @@ class DialPlan:
         return number.startswith(PREFIX) or accounts.is_main_number(number) or accounts.find(number) is not None
 
     def is_taken(self, number: str) -> bool:
-        """Whether a number leads somewhere here: to an extension, into a conference, or to the echo test."""
+        """Whether a number leads somewhere here, or is named as one outside, like that of emergencies."""
         settings = self._settings
         rooms = self._accounts.find(number.removeprefix(settings.own_room_prefix))
-        return self._is_conference(number) or rooms is not None or number == settings.echo_number
+        here = self._is_conference(number) or rooms is not None or number == settings.echo_number
+        return here or self.trunks.names(number)
 
     def reach(self, uri: Uri, caller: Caller, known_as: str = "") -> list[DialTarget]:
         """List the telephones that a URI means, which somebody says is to be called.

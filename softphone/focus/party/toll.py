@@ -17,7 +17,7 @@ from softphone.focus.party.outcome import NotReached, refused
 from softphone.store.call_handling import NUMBER
 from softphone.text import shown
 
-__all__ = ["HOUR_S", "Toll", "permitted"]
+__all__ = ["HOUR_S", "Prefixes", "Toll", "permitted"]
 
 log = structlog.get_logger()
 

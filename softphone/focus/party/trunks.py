@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from softphone.config import Config, DialRule, PrefixRule, TrunkConfig
 from softphone.focus.party.identity import is_trusted
-from softphone.focus.party.toll import permitted
+from softphone.focus.party.toll import Prefixes, permitted
 from softphone.sip.message.message import Request
 from softphone.sip.message.uri import Uri, number_of
 from softphone.sip.transport.hop import Hop
@@ -37,6 +37,8 @@ class Trunks:
     def __init__(self, config: Config) -> None:
         self.all = config.trunks
         self._rules = config.dial
+        limits: list[Prefixes] = [*config.trunks, config.toll]
+        self._allowing = [each for each in limits if each.allow]
         self._hosts = {Uri.parse(trunk.uri).host.lower() for trunk in self.all}
         # Nobody but its registrar knows by which Contact a trunk reaches us.
         self._contacts = {secrets.token_hex(12): trunk for trunk in self.all if trunk.register}
@@ -65,6 +67,11 @@ class Trunks:
         named = rule.trunks if isinstance(rule, DialRule) else ()
         found = [each for name in named for each in self.all if each.name == name] if named else self.all
         return [(each, rewritten(number, each.outgoing)) for each in found if permitted(number, each)]
+
+    def names(self, dialled: str) -> bool:
+        """Whether the settings name a number by a prefix: that of a dial rule, or one that may be called (`allow`)."""
+        rule, number = fitting(dialled, self._rules), self.outside(dialled)
+        return bool(rule and rule.prefix) or any(permitted(number, each) for each in self._allowing)
 
     # Calls from outside.
 
