@@ -103,11 +103,12 @@ def unknown(plane: LoadPlane, truth: Truth, lines: Sequence[BotLine], plan: Load
     """Say what could not be known, and why."""
     bots, there = plane.bots, [line.bot - plan.first for line in lines]
     came = any(line.received for line in lines)
-    unclear = came and not plan.speech
+    speaking = bool(plan.speech or (plan.sayings and truth.not_known().all()))
+    unclear = came and not speaking
     reasons = (
         (bool(there) and not came, "no sound came at all: loss, delay and who hears whom are not known"),
         (
-            came and bool(plan.speech),
+            came and speaking,
             "who hears whom and the delay are not known: talkers say speech, the same for all",
         ),
         (

@@ -6,12 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from softphone.load.lines import unknown
 from softphone.load.media.kept import HeardSound, KeptSound
 from softphone.load.plan import LoadPlan, Objectives
 from softphone.load.play import play
 from softphone.load.report import SpeechLine
 from softphone.load.scenario import load_scenario
 from softphone.load.speech import judge, levelled, spoken
+from tests.load.paper import Table
+from tests.load.reports import line as counted
 from tests.load.reports import report
 from tests.support.processes import ServerProcess
 from tests.support.rest import Rest
@@ -54,6 +57,25 @@ async def test_talkers_say_a_file_and_what_is_heard_of_it_is_judged(
         assert line.likeness > 0.0  # as much of it as a late machine leaves
         assert line.delay_ms is not None and 0 < line.delay_ms < 1000
         assert (line.pesq is not None) == PESQ
+
+
+@pytest.mark.parametrize(
+    ("files", "words", "said"),
+    [
+        (("prompt",), False, "talkers say speech"),
+        ((), False, "nobody heard any talker"),
+        (("prompt",), True, ""),
+    ],
+)
+def test_where_bots_of_a_scenario_say_files_alone_that_is_why_nobody_is_known(
+    files: tuple[str, ...], words: bool, said: str
+) -> None:
+    table, plan = Table(3, [0, 1]), LoadPlan(uri=("sip:a@h",), parties=3, talkers=2, sayings=files)
+    for bot in (0, 1):
+        table.truth.talking(bot, words, 0.0)
+    table.run(5.5 if words else 0.5)
+    notes = unknown(table.plane, table.truth, [counted(bot) for bot in range(3)], plan)
+    assert [said in note for note in notes if "round-trip" not in note] == [True] * bool(said)
 
 
 def heard_late(said: np.ndarray[tuple[int], np.dtype[np.int16]], samples: int) -> HeardSound:
