@@ -278,7 +278,7 @@ def load(
     search: Annotated[bool, typer.Option(help="Search for the largest number of parties, up to --parties")] = False,
     start: Annotated[int, typer.Option(help="First number of parties of a search", min=1)] = 10,
     processes: Annotated[int, typer.Option(help="Number of processes that share the bots", min=1, max=64)] = 1,
-    cluster: Annotated[str, typer.Option(help="Or to a Dask cluster, such as tcp://host:8786")] = "",
+    cluster: Annotated[str, typer.Option(help="Dask cluster that shares the bots, such as tcp://host:8786")] = "",
     max_failures: Annotated[int, typer.Option(help="Objective: most failed calls")] = 0,
     max_loss: Annotated[float, typer.Option(help="Objective: most lost packets in percent")] = 1.0,
     min_mos: Annotated[float, typer.Option(help="Objective: least MOS (E-model), 1st percentile")] = 3.6,
