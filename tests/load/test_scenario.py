@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import cast
 
 import httpx
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -14,7 +15,9 @@ from softphone.errors import ConfigError
 from softphone.load.plan import LoadPlan
 from softphone.load.play import ScenePlayer, client
 from softphone.load.run import LoadRun
-from softphone.load.scenario import MADE, VERBS, check, filled, load_scenario, selected
+from softphone.load.scenario import MADE, VERBS, Scenario, SceneStep, check, filled, load_scenario, selected
+from softphone.load.seating import Seating
+from softphone.load.truth import Truth
 from tests.support.processes import ServerProcess
 from tests.support.rest import Rest
 from tests.support.sounding import CONFERENCES
@@ -83,16 +86,26 @@ def test_what_stands_in_braces_is_filled_in() -> None:
 
 
 class NoBots:
-    """As much of a run as requests need."""
+    """As much of a run as requests need, and who is where."""
 
-    def __init__(self) -> None:
+    seating: Seating
+
+    def __init__(self, parties: int = 1) -> None:
         self.calls = SimpleNamespace(failures=Counter[str]())
-        self.plan = LoadPlan(uri=("sip:a@h",), parties=1)
+        self.plan, self.now_s = LoadPlan(uri=("sip:a@h",), parties=parties), 0.0
 
     async def others(self) -> None: ...
 
     async def agreed(self, words: str) -> str:
         return words
+
+
+async def test_bots_that_a_step_brings_together_hear_each_other_and_nobody_else() -> None:
+    run, truth, steps = NoBots(5), Truth(5, [0, 1, 2], np.zeros(3)), (SceneStep(do="together", bots="2-3"),)
+    run.seating = Seating(run.plan, truth)
+    await ScenePlayer(cast(LoadRun, run), Scenario(title="x", step=steps)).play()
+    heard_by = [set(np.flatnonzero(truth.expected[:, talker])) for talker in range(3)]
+    assert heard_by == [{1, 4}, {0, 4}, {3}]
 
 
 async def requests(rest: Rest, folder: Path, text: str) -> Counter[str]:

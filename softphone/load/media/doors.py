@@ -45,8 +45,6 @@ PKTINFO_WORD = IP_PKTINFO << 32
 FROM = np.dtype(
     [("len", "u8"), ("level", "i4"), ("type", "i4"), ("index", "i4"), ("source", "u1", 4), ("to", "u4"), ("pad", "u4")]
 )
-PATIENCE_MS = 5
-NS = 1e-9
 
 
 class Arrivals(Slots):
