@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mixer import playout
 from mixer.bridge import Bridge
+from mixer.floor import follow_floor
 from mixer.gate import Gate
 from mixer.glance import is_glanced_at, is_shut
 from mixer.kernel import Int, kernel, records
@@ -33,6 +34,8 @@ SLOTS = 16
 """Packets that wait for each row: 160 ms of the shortest, and nobody waits longer than 100."""
 SILENT = 127
 """The level of digital silence (RFC 6464 section 3), in -dBov."""
+LEAST_GAIN = 0.001
+"""So soft nobody is set, but to nothing."""
 AT_ONCE = 64
 """Packets that are decoded in one call."""
 
@@ -128,6 +131,7 @@ def due(rows: NDArray[np.int64], kept: Kept) -> int:
             if hidden or _rests(each.level, p, kept.gates[p.lane], kept.rooms):
                 playout.put(p, rate, rings[p.lane][row], each.position, silence, min(each.samples, len(silence)))
                 leg.fresh, leg.left_out = True, shut  # its decoder has missed something
+                _note_noise(p, rate, each, hidden)
             elif each.position + each.samples > p.cursor - rate.reach:
                 gap = each.position - leg.decoded
                 jobs[n].row, jobs[n].slot, jobs[n].codec = row, slot, each.codec
@@ -144,12 +148,30 @@ def _rests(level: int, p: Party, gate: Gate, rooms: Rooms) -> bool:
     """Tell whether a packet need not be decoded, by the level that it tells: as long as its row talks, it is.
 
     Silence never need be; what is softer than any talk, as loud as the row was set, need not in a room where only those
-    are heard who talk.
+    are heard who talk. Of a muted row nothing else rests: few of its packets are looked at, and those tell its noise.
     """
     if level <= 0 or p.talking or p.inband_keys:
         return False
-    large = p.room >= 0 and not p.private and rooms[p.room].speakers > gate.small
-    return level >= SILENT or large and 20 * log10(max(p.gain_in, 1.0)) - level < gate.softest
+    large = p.room >= 0 and not p.private and not p.muted and rooms[p.room].speakers > gate.small
+    return level >= SILENT or large and _at_gate(p, level) < gate.softest
+
+
+@kernel
+def _at_gate(p: Party, level: int) -> float:
+    """Give the level that a packet tells as the gate sees it, dBov: with the volume of its row."""
+    return 20 * log10(max(p.gain_in, LEAST_GAIN)) - level
+
+
+@kernel
+def _note_noise(p: Party, rate: Rate, parcel: Waiting, hidden: bool) -> None:
+    """Take the level that a packet tells which is not decoded for the noise of its row (`mixer.floor`), as if it were.
+
+    Digital silence is none; a `hidden` packet is of a muted row, and that is known by glances.
+    """
+    if hidden or not 0 <= parcel.level < SILENT:
+        return
+    for _ in range(max(parcel.samples // rate.samples, 1)):
+        follow_floor(p, np.float32(_at_gate(p, parcel.level)))
 
 
 @kernel

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from softphone.codec import codec
 from softphone.errors import MediaError
-from softphone.media.contract.leg import LegSpec
+from softphone.media.contract.leg import LegInVain, LegSpec
 from softphone.media.contract.messages import Configure
 from softphone.media.engine.engine import Engine
 from softphone.media.engine.legs import check
@@ -75,6 +75,38 @@ def test_who_says_that_it_is_silent_is_not_decoded(
         engine.close(2000.0)
         for phone in driver.phones:
             phone.close()
+
+
+@pytest.mark.parametrize("muted", [False, True])
+def test_a_soft_talker_is_known_from_noise_whether_levels_are_told_or_not(
+    monkeypatch: pytest.MonkeyPatch, muted: bool
+) -> None:
+    """One who speaks without a break for so long that it seems to be noise, and then with pauses."""
+    monkeypatch.setattr("softphone.media.net.portpool.Port", LoopPort)
+    driver = Hall(engine := Engine(capacity=16, gate=True))
+    room = driver.room()
+    meters = [Meter(driver, codec("OPUS"), room, 400.0, level_id=LEVEL_ID) for _ in range(2)]
+    for _ in range(7):
+        Phone(driver, codec("PCMU"), room, 900.0)
+    for phone in meters:
+        engine.handle(Configure(phone.leg, muted=muted), driver.now)
+    talks = []
+    try:
+        for k in range(800):
+            softness = 40 if k < 300 or k % 50 < 35 else 66
+            for phone in meters:
+                phone.level = round(2**0.5 * 32_768 * 10 ** (-softness / 20))
+            meters[0].tell(softness)
+            meters[1].talk()
+            driver.tick()
+            talks.append(engine.bridge.talking[:2].copy())
+        told = {event.leg for event in driver.events if isinstance(event, LegInVain)}
+        assert told == ({phone.leg for phone in meters} if muted else set())
+        assert np.all(talks[500:], axis=0).tolist() == [not muted] * 2
+    finally:
+        engine.close(2000.0)
+        for each in driver.phones:
+            each.close()
 
 
 def level_of(datagram: bytes, number: int = LEVEL_ID) -> int:
