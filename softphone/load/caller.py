@@ -91,6 +91,7 @@ class BotCalls(PartyCalls[InviteSession]):
         self._stack = Stack(
             StackSettings(host=host, user_agent="softphone-load", stream_above=None), transport=transport
         )
+        self._stack.serve()
         self._registrations: dict[int, Registration] = {}
         self._keys: dict[int, bytes] = {}
         self._agreed: dict[int, Negotiated] = {}

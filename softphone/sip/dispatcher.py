@@ -51,16 +51,17 @@ class Dispatcher:
         self.refused = 0
         self._driver = driver
         self._capabilities, self._session = driver.settings.capabilities, driver.settings.session
+        self._serving = False
         self._on_invite: OnInvite | None = None
         self._on_request: Mapping[str, OnRequest] = {}
         self._undecided: set[InviteSession] = set()
         self._unanswered = 0
 
     def serve(self, on_invite: OnInvite | None, on_request: Mapping[str, OnRequest]) -> None:
-        """Take the handlers, once; see `Stack`. Raises RuntimeError: there are some."""
-        if self._on_invite is not None or self._on_request:
+        """Take the handlers, once; see `Stack`. Raises RuntimeError: they were given."""
+        if self._serving:
             raise RuntimeError("the handlers of a stack are given once")
-        self._on_invite, self._on_request = on_invite, dict(on_request)
+        self._serving, self._on_invite, self._on_request = True, on_invite, dict(on_request)
 
     def contact(self, user: str | None, peer: Hop) -> Address:
         """Our Contact for a user name, as a peer reaches us."""
@@ -76,6 +77,8 @@ class Dispatcher:
             self._driver.respond(key, refusal, once=request.to.tag is None)
         elif request.to.tag and request.method != "REGISTER":
             self._in_dialog(key, request, source)
+        elif not self._serving:
+            self._refuse_busy(key, request)
         elif request.method == "INVITE":
             self._new_call(key, request, source)
         else:

@@ -64,7 +64,8 @@ class Stack:
         self.host6 = settings.host6
         self._driver = Driver(settings, transport, resolver or Resolver())
         self._dispatcher = Dispatcher(self._driver)
-        self.serve(on_invite, on_request)
+        if on_invite is not None or on_request:
+            self.serve(on_invite, on_request)
 
     # --- its life
 
@@ -90,6 +91,8 @@ class Stack:
 
     def serve(self, on_invite: OnInvite | None = None, on_request: Mapping[str, OnRequest] = NO_HANDLERS) -> None:
         """Say what takes the requests that come: once, and here where it has to know the stack first.
+
+        Before, requests outside calls are answered 503 with Retry-After (RFC 3261 section 21.5.4).
 
         Parameters
         ----------

@@ -151,6 +151,7 @@ def test_a_stream_that_sends_too_much_goes_on(monkeypatch: pytest.MonkeyPatch) -
     async def scene() -> None:
         monkeypatch.setattr(SourceGate, "_judge", lambda _self, host: _Verdict(denied=False, counted=host))
         stack = Stack(StackSettings(sources=SourceGate(SourceLimits(5.0))))
+        stack.serve()
         await stack.start()
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", stack.port)

@@ -276,6 +276,21 @@ async def test_an_invite_whose_body_has_no_length_is_refused_and_its_connection_
         await call.bye()
 
 
+@pytest.mark.parametrize(
+    ("method", "before", "after"), [("INVITE", 503, 480), ("REGISTER", 503, 200), ("OPTIONS", 503, 200)]
+)
+async def test_who_comes_before_the_handlers_is_told_to_come_again(method: str, before: int, after: int) -> None:
+    async def register(received: Request, source: Hop) -> Response | None:
+        return response(received, 200)
+
+    async with running(late := Stack(StackSettings()), alice := Stack(StackSettings())):
+        refused = await alice.request(outside(late, method))
+        assert (refused.status, refused.get("Retry-After")) == (before, "5")
+        assert late.counters["refused"] == 1
+        late.serve(on_request={"REGISTER": register})
+        assert (await alice.request(outside(late, method))).status == after
+
+
 async def test_the_handlers_of_a_stack_are_given_once() -> None:
     async def asked(received: Request, source: Hop) -> Response | None:
         return None
